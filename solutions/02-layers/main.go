@@ -1,0 +1,4 @@
+// Command boxoffice sells tickets.
+package main
+
+func main() {}
