@@ -1,0 +1,44 @@
+package services
+
+import "strings"
+
+// installCommand returns the command that installs PostgreSQL's server on the
+// system that /etc/os-release (freedesktop.org, os-release(5)) describes.
+func installCommand(goos, release string) string {
+	if goos == "darwin" {
+		return "brew install postgresql@17   (or Postgres.app from https://postgresapp.com)"
+	}
+	fields := osRelease(release)
+	for _, id := range strings.Fields(fields["ID"] + " " + fields["ID_LIKE"]) {
+		if command, ok := installCommands[id]; ok {
+			return command
+		}
+	}
+	return "see https://www.postgresql.org/download/"
+}
+
+var installCommands = map[string]string{
+	"debian":   "sudo apt-get update && sudo apt-get install -y postgresql",
+	"ubuntu":   "sudo apt-get update && sudo apt-get install -y postgresql",
+	"fedora":   "sudo dnf install -y postgresql-server",
+	"rhel":     "sudo dnf install -y postgresql-server",
+	"centos":   "sudo dnf install -y postgresql-server",
+	"amzn":     "sudo dnf install -y postgresql15-server",
+	"alpine":   "apk add postgresql   (as root)",
+	"arch":     "sudo pacman -S --noconfirm postgresql",
+	"opensuse": "sudo zypper install -y postgresql-server",
+	"suse":     "sudo zypper install -y postgresql-server",
+	"void":     "sudo xbps-install -y postgresql",
+	"gentoo":   "sudo emerge dev-db/postgresql",
+	"nixos":    "nix-shell -p postgresql",
+}
+
+func osRelease(text string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			fields[key] = strings.Trim(value, `"'`)
+		}
+	}
+	return fields
+}
