@@ -1,0 +1,227 @@
+package course
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Step is one step of the syllabus.
+type Step struct {
+	Number      int
+	Slug        string // "pooling"
+	Name        string // "06-pooling"
+	Title       string
+	Summary     string // one line, for lists
+	Minutes     int    // an estimate, for somebody new to the subject
+	BuildsOn    []int
+	Tracks      []string
+	Learned     []string // shown once the step is green
+	Tasks       []Task
+	Dir         string // steps/06-pooling, absolute; the learner's
+	SolutionDir string // solutions/06-pooling, absolute; the course's
+	LessonPath  string // site/content/steps/06-pooling.md, absolute
+}
+
+// Task is one thing to do in a step.
+type Task struct {
+	Number int // from 1
+	Title  string
+	Tests  []string // the names of the top-level tests that decide it
+	Hints  []string // from a question to a pointer to an excerpt
+}
+
+// frontMatter is what stands between the two lines of dashes at the top of a lesson.
+type frontMatter struct {
+	Title    string   `yaml:"title"`
+	Summary  string   `yaml:"summary"`
+	Minutes  int      `yaml:"minutes"`
+	BuildsOn []int    `yaml:"builds_on"`
+	Tracks   []string `yaml:"tracks"`
+	Learned  []string `yaml:"learned"`
+	Tasks    []struct {
+		Title string   `yaml:"title"`
+		Tests []string `yaml:"tests"`
+		Hints []string `yaml:"hints"`
+	} `yaml:"tasks"`
+}
+
+// readStep reads the front matter of a lesson. Unknown keys are an error, since they are
+// mistyped ones.
+func readStep(root, path string) (*Step, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a lesson: %w", err)
+	}
+	head, _, err := SplitLesson(src)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var m frontMatter
+	if err := yaml.UnmarshalWithOptions(head, &m, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("read the front matter of %s: %w", path, err)
+	}
+	return newStep(root, path, m), nil
+}
+
+func newStep(root, path string, m frontMatter) *Step {
+	name := strings.TrimSuffix(filepath.Base(path), ".md")
+	number, _ := strconv.Atoi(name[:2]) // the glob of Open saw two digits
+	s := &Step{
+		Number: number, Slug: name[3:], Name: name,
+		Title: m.Title, Summary: m.Summary, Minutes: m.Minutes,
+		BuildsOn: m.BuildsOn, Tracks: m.Tracks, Learned: m.Learned,
+		Dir:         filepath.Join(root, "steps", name),
+		SolutionDir: filepath.Join(root, "solutions", name),
+		LessonPath:  path,
+	}
+	for i, t := range m.Tasks {
+		s.Tasks = append(s.Tasks, Task{Number: i + 1, Title: t.Title, Tests: t.Tests, Hints: t.Hints})
+	}
+	return s
+}
+
+// SplitLesson parts a lesson into its front matter, without the lines of dashes, and its
+// body.
+func SplitLesson(src []byte) (frontMatter, body []byte, err error) {
+	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
+	rest, ok := bytes.CutPrefix(src, []byte("---\n"))
+	if !ok {
+		return nil, nil, errors.New("a lesson begins with front matter between two lines of ---")
+	}
+	frontMatter, body, ok = bytes.Cut(rest, []byte("\n---\n"))
+	if !ok {
+		return nil, nil, errors.New("the front matter has no closing line of ---")
+	}
+	return frontMatter, body, nil
+}
+
+// Task is the task with that number, nil when there is none.
+func (s *Step) Task(number int) *Task {
+	if number < 1 || number > len(s.Tasks) {
+		return nil
+	}
+	return &s.Tasks[number-1]
+}
+
+// ModulePath is the path of the step's module, or of its solution's.
+func (s *Step) ModulePath(solution bool) string {
+	if solution {
+		return modulePrefix + "solutions/" + s.Name
+	}
+	return modulePrefix + "steps/" + s.Name
+}
+
+// ForLearner rewrites a file of the solution for the learner's folder: the module path
+// in its imports or its go.mod.
+func (s *Step) ForLearner(src []byte) []byte {
+	return bytes.ReplaceAll(src, []byte(s.ModulePath(true)), []byte(s.ModulePath(false)))
+}
+
+// ForSolution is the reverse of ForLearner.
+func (s *Step) ForSolution(src []byte) []byte {
+	return bytes.ReplaceAll(src, []byte(s.ModulePath(false)), []byte(s.ModulePath(true)))
+}
+
+// TestFiles are the course's test files: all *_test.go below the solution, as paths
+// relative to it, with slashes, in lexical order.
+func (s *Step) TestFiles() ([]string, error) {
+	files, err := Files(s.SolutionDir)
+	if err != nil {
+		return nil, err
+	}
+	var tests []string
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			tests = append(tests, f)
+		}
+	}
+	return tests, nil
+}
+
+// Files are all regular files below dir that belong to a module, as paths relative to
+// dir, with slashes, in lexical order. Left out are hidden files and folders, binaries
+// and profiles that go leaves (*.test, *.out, *.prof), and what lies in wrong-answers,
+// right-answers and beside them a solution's starter.patch.
+func Files(dir string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		if rel != "." && excluded(rel, d) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.Type().IsRegular() {
+			files = append(files, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the files of %s: %w", dir, err)
+	}
+	return files, nil
+}
+
+func excluded(rel string, d fs.DirEntry) bool {
+	switch rel {
+	case "wrong-answers", "right-answers", StarterFile:
+		return true
+	}
+	if strings.HasPrefix(d.Name(), ".") {
+		return true
+	}
+	switch filepath.Ext(d.Name()) {
+	case ".test", ".out", ".prof":
+		return !d.IsDir()
+	}
+	return false
+}
+
+// Gap is a place in the learner's code where work waits.
+type Gap struct {
+	Task int
+	File string // relative to the step, with slashes
+	Line int    // from 1
+	Text string // what the comment says after the colon
+}
+
+var gap = regexp.MustCompile(`TODO\(task (\d+)\):?\s*(.*)`)
+
+// Gaps are the `TODO(task K): …` comments in the Go and SQL files and the
+// configuration of dir, in the order of files and lines.
+func Gaps(dir string) ([]Gap, error) {
+	files, err := Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	var gaps []Gap
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f)))
+		if err != nil {
+			return nil, fmt.Errorf("look for TODO(task …): %w", err)
+		}
+		for i, line := range strings.Split(string(src), "\n") {
+			if m := gap.FindStringSubmatch(line); m != nil {
+				n, _ := strconv.Atoi(m[1])
+				gaps = append(gaps, Gap{Task: n, File: f, Line: i + 1, Text: strings.TrimSpace(m[2])})
+			}
+		}
+	}
+	return gaps, nil
+}

@@ -1,0 +1,75 @@
+package patch
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func folder(pairs ...string) map[string][]byte {
+	files := map[string][]byte{}
+	for i := 0; i < len(pairs); i += 2 {
+		files[pairs[i]] = []byte(pairs[i+1])
+	}
+	return files
+}
+
+func TestBetweenAndApplyRoundTrip(t *testing.T) {
+	long := "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n"
+	cases := map[string]struct{ before, after map[string][]byte }{
+		"equal":            {folder("a", "x\n"), folder("a", "x\n")},
+		"changed":          {folder("a", "x\ny\nz\n"), folder("a", "x\nY\nz\n")},
+		"two hunks":        {folder("a", long), folder("a", "0\n"+long[:25]+"new\n"+long[25:])},
+		"inserted":         {folder("a", long), folder("a", long+"17\n")},
+		"made":             {folder("a", "x\n"), folder("a", "x\n", "sub/b", "1\n2\n")},
+		"removed":          {folder("a", "x\n", "b", "--- looks like a header\n+++ b\n"), folder("a", "x\n")},
+		"no newline left":  {folder("a", "x\ny"), folder("a", "x\nz\n")},
+		"no newline right": {folder("a", "x\ny\n"), folder("a", "x\ny")},
+		"no newline both":  {folder("a", "x\ny"), folder("a", "w\ny")},
+		"deleted lines":    {folder("a", long), folder("a", long[8:])},
+		"looks like a diff": {
+			folder("a", "-- comment\n@@ -1 +1 @@\n\\ no\n"), folder("a", "++ comment\n@@ -1 +1 @@\n\\ no\nmore\n")},
+		"blank lines":  {folder("a", "\n\n\n"), folder("a", "\n\nx\n\n")},
+		"from nothing": {folder("a", "x\n", "b", ""), folder("a", "x\n", "b", "y\n")},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := Between(c.before, c.after)
+			changes, err := Parse("What it is for.\n\n" + text)
+			require.NoError(t, err, text)
+			got := folder()
+			for k, v := range c.before {
+				got[k] = v
+			}
+			for _, change := range changes {
+				require.NoError(t, change.ApplyTo(got), text)
+			}
+			assert.Equal(t, c.after, got, text)
+		})
+	}
+}
+
+func TestApplyRefusesWhatDoesNotFit(t *testing.T) {
+	changes, err := Parse(Between(folder("a", "x\ny\nz\n"), folder("a", "x\nY\nz\n")))
+	require.NoError(t, err)
+	assert.ErrorContains(t, changes[0].ApplyTo(folder("a", "x\nother\nz\n")), `line 2 is not "y"`)
+	assert.ErrorContains(t, changes[0].ApplyTo(folder("b", "")), "there is no a")
+	assert.ErrorContains(t, changes[0].ApplyTo(folder("a", "x\n")), "line 2 is not")
+}
+
+func TestParseRefusesDamage(t *testing.T) {
+	for name, src := range map[string]string{
+		"cut off":   "--- a\n+++ a\n@@ -1,3 +1,3 @@\n x\n",
+		"no plus":   "--- a\n@@ -1 +1 @@\n",
+		"no hunk":   "--- a\n+++ a\n",
+		"nonsense":  "--- a\n+++ a\n@@ -1 +1 @@\n-x\n+y\nnonsense\n",
+		"bad hunk":  "--- a\n+++ a\n@@ here @@\n",
+		"odd lines": "--- a\n+++ a\n@@ -1 +1 @@\n?x\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse(src)
+			assert.Error(t, err)
+		})
+	}
+}
