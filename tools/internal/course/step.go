@@ -29,6 +29,10 @@ type Step struct {
 	Dir         string // steps/06-pooling, absolute; the learner's
 	SolutionDir string // solutions/06-pooling, absolute; the course's
 	LessonPath  string // site/content/steps/06-pooling.md, absolute
+
+	// Introduces are the files, and the folders ending in a slash, that the starter adds,
+	// changes or drops against the solution before it without a gap in them.
+	Introduces []string
 }
 
 // Task is one thing to do in a step.
@@ -52,6 +56,7 @@ type frontMatter struct {
 		Tests []string `yaml:"tests"`
 		Hints []string `yaml:"hints"`
 	} `yaml:"tasks"`
+	Introduces []string `yaml:"introduces"`
 }
 
 // readStep reads the front matter of a lesson. Unknown keys are an error, since they are
@@ -82,6 +87,7 @@ func newStep(root, path string, m frontMatter) *Step {
 		Dir:         filepath.Join(root, "steps", name),
 		SolutionDir: filepath.Join(root, "solutions", name),
 		LessonPath:  path,
+		Introduces:  m.Introduces,
 	}
 	for i, t := range m.Tasks {
 		s.Tasks = append(s.Tasks, Task{Number: i + 1, Title: t.Title, Tests: t.Tests, Hints: t.Hints})
