@@ -1,188 +1,162 @@
 package smtpd
 
 import (
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// faults is what tests have asked for. Guarded by Server.mu.
-type faults struct {
-	delay    time.Duration
-	gates    []*Gate
-	refusals []refusal
-	drops    int
-}
-
-type refusal struct {
-	code int
-	text string
-	left int // how many more mails it refuses; negative: all
-}
-
-// verdict is what becomes of a mail. The zero verdict accepts it.
-type verdict struct {
-	gone bool // the connection is dropped without a reply
-	code int
-	text string
-}
-
-// Always makes [Server.Refuse] and [Server.Drop] last until [Server.Heal].
-const Always = -1
-
-// Delay makes the server wait before it answers each mail; 0 ends that.
+// Delay lets the server take d for each message: the answer to DATA's content comes that much later.
+// Zero ends it.
 func (s *Server) Delay(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.delay = d
+	s.delay = d
 }
 
-// Refuse answers the next n mails with an SMTP reply such as 451 (try again) or 550 (never), and
-// records none of them. n may be [Always].
-func (s *Server) Refuse(n, code int, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.refusals = append(s.faults.refusals, refusal{code: code, text: text, left: n})
-}
-
-// Drop closes the connection on the next n mails, before they are recorded and without a reply. n may
-// be [Always].
-func (s *Server) Drop(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.drops = n
-}
-
-// Heal ends Delay, Refuse and Drop, and opens all gates.
-func (s *Server) Heal() {
-	s.mu.Lock()
-	gates := s.faults.gates
-	s.faults = faults{}
-	s.mu.Unlock()
-	for _, g := range gates {
-		g.Open()
-	}
-}
-
-// When says at which moment a [Gate] holds a mail.
-type When int
-
-const (
-	// BeforeAccepting holds a mail that is not recorded yet: a sender killed now has not sent it.
-	BeforeAccepting When = iota
-	// BeforeReplying holds the answer to a mail that is recorded: a sender killed now has sent it and
-	// doesn't know.
-	BeforeReplying
-)
-
-// Gate holds every mail at the same moment until it is opened.
+// Gate holds messages until it is opened.
 type Gate struct {
-	when    When
-	open    chan struct{}
-	opening sync.Once
-	reached chan struct{}
-	first   sync.Once
-	hits    atomic.Int64
+	server   *Server
+	accepted bool
+	hits     int // guarded by server.mu
+	opening  sync.Once
+	opened   chan struct{}
+	reached  chan struct{}
 }
 
-// Hold holds mails at a gate from now on.
-func (s *Server) Hold(when When) *Gate {
-	g := &Gate{when: when, open: make(chan struct{}), reached: make(chan struct{})}
+// Hold stops each message before it is accepted: it has come over the wire, and the sender waits to
+// hear what becomes of it.
+func (s *Server) Hold() *Gate { return s.hold(false) }
+
+// HoldReply stops each message after it was accepted and recorded, before the sender is told.
+func (s *Server) HoldReply() *Gate { return s.hold(true) }
+
+func (s *Server) hold(accepted bool) *Gate {
+	g := &Gate{server: s, accepted: accepted, opened: make(chan struct{}), reached: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.gates = append(s.faults.gates, g)
+	s.gates = append(slices.Clone(s.gates), g)
 	return g
 }
 
-// Open lets all mails pass from now on.
-func (g *Gate) Open() { g.opening.Do(func() { close(g.open) }) }
+// Open lets all messages pass, now and from now on.
+func (g *Gate) Open() { g.opening.Do(func() { close(g.opened) }) }
 
-// Reached is closed once a mail waits at the gate, or has.
+// Reached is closed once a first message waits at the gate.
 func (g *Gate) Reached() <-chan struct{} { return g.reached }
 
-// Hits returns how many mails have come to the gate while it was shut.
-func (g *Gate) Hits() int { return int(g.hits.Load()) }
-
-// judge takes a mail through the faults, and records it unless one of them forbids.
-func (s *Server) judge(m Message) verdict {
-	s.mu.Lock()
-	delay := s.faults.delay
-	s.mu.Unlock()
-	if !s.pause(delay) || !s.passGates(BeforeAccepting) {
-		return verdict{gone: true}
-	}
-	if v := s.nextFault(); v != (verdict{}) {
-		return v
-	}
-	s.record(m)
-	if !s.passGates(BeforeReplying) {
-		return verdict{gone: true}
-	}
-	return verdict{}
+// Hits returns how many messages have come to wait at the gate.
+func (g *Gate) Hits() int {
+	g.server.mu.Lock()
+	defer g.server.mu.Unlock()
+	return g.hits
 }
 
-// nextFault takes the drop or the refusal that is due.
-func (s *Server) nextFault() verdict {
+// Refusal makes the server fail messages.
+type Refusal struct {
+	server *Server
+	code   int
+	text   string
+	left   int // guarded by server.mu; negative: no end
+	hits   int // guarded by server.mu
+}
+
+// Refuse answers messages with an error in place of accepting them: temporary for codes from 400 to
+// 499, for good from 500 to 599. It applies to the next n messages, to all when n is 0, and until
+// Stop.
+func (s *Server) Refuse(code int, text string, n int) *Refusal {
+	r := &Refusal{server: s, code: code, text: text, left: n}
+	return s.refuse(&s.refusals, r)
+}
+
+// Drop closes the connection in the middle of a message, in place of an answer; the message is not
+// recorded. It applies to the next n messages, to all when n is 0, and until Stop.
+func (s *Server) Drop(n int) *Refusal { return s.refuse(&s.drops, &Refusal{server: s, left: n}) }
+
+func (s *Server) refuse(list *[]*Refusal, r *Refusal) *Refusal {
+	if r.left == 0 {
+		r.left = -1
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.faults.drops != 0 {
-		if s.faults.drops > 0 {
-			s.faults.drops--
-		}
-		return verdict{gone: true}
-	}
-	for i := range s.faults.refusals {
-		r := &s.faults.refusals[i]
+	*list = append(*list, r)
+	return r
+}
+
+// Stop ends the refusal.
+func (r *Refusal) Stop() {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	r.left = 0
+}
+
+// Hits returns how many messages were refused.
+func (r *Refusal) Hits() int {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	return r.hits
+}
+
+// use returns the first of the list that applies to one more message, or nil.
+func (s *Server) use(list *[]*Refusal) *Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range *list {
 		if r.left == 0 {
 			continue
 		}
+		r.hits++
 		if r.left > 0 {
 			r.left--
 		}
-		return verdict{code: r.code, text: r.text}
+		return r
 	}
-	return verdict{}
+	return nil
 }
 
-// pause waits, and reports false when the server is closed meanwhile.
-func (s *Server) pause(d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.quit:
-		return false
-	}
-}
-
-func (s *Server) passGates(when When) bool {
+// wait holds a message at the gates for its stage. It reports false when the server is closed first.
+func (s *Server) wait(accepted bool) bool {
 	s.mu.Lock()
-	gates := append([]*Gate(nil), s.faults.gates...)
+	gates := s.gates
 	s.mu.Unlock()
 	for _, g := range gates {
-		if g.when == when && !g.pass(s.quit) {
+		if g.accepted == accepted && !s.waitAt(g) {
 			return false
 		}
 	}
 	return true
 }
 
-func (g *Gate) pass(quit <-chan struct{}) bool {
+func (s *Server) waitAt(g *Gate) bool {
 	select {
-	case <-g.open:
+	case <-g.opened:
 		return true
 	default:
 	}
-	g.hits.Add(1)
-	g.first.Do(func() { close(g.reached) })
+	s.mu.Lock()
+	if g.hits++; g.hits == 1 {
+		close(g.reached)
+	}
+	s.mu.Unlock()
 	select {
-	case <-g.open:
+	case <-g.opened:
 		return true
-	case <-quit:
+	case <-s.quit:
+		return false
+	}
+}
+
+// dawdle waits out the delay. It reports false when the server is closed first.
+func (s *Server) dawdle() bool {
+	s.mu.Lock()
+	d := s.delay
+	s.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.quit:
 		return false
 	}
 }

@@ -5,47 +5,78 @@ import (
 	"encoding/base64"
 	"io"
 	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
 	"strings"
 	"time"
 )
 
-// Message is a mail as it was handed over.
+// Message is one message as it was handed over.
 type Message struct {
-	// From and To are of the envelope: what the sender told the server.
-	From string
-	To   []string
-	// Subject and Body are decoded. The body of a mail in several parts is left as it is.
-	Subject, Body string
-	// Raw is all that was sent between DATA and the closing dot.
-	Raw []byte
-	// At is when the server accepted it.
-	At time.Time
+	From    string      // of the envelope, as MAIL FROM gave it
+	To      []string    // of the envelope, as RCPT TO gave them
+	Header  mail.Header // nil when the message can't be parsed
+	Subject string      // decoded
+	Body    string      // decoded; the text/plain part, or else the first, of one that has several
+	Raw     []byte      // all of it, with CRLF at the end of each line
+	At      time.Time   // when it was accepted
 }
 
-func parse(from string, to []string, raw []byte) Message {
-	m := Message{From: from, To: to, Raw: raw}
-	parsed, err := mail.ReadMessage(bytes.NewReader(raw))
+// parse reads the message's content into it. What can't be parsed stays in Raw, and the whole of it
+// is the body.
+func (m *Message) parse() {
+	parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
 	if err != nil {
-		m.Body = string(raw) // no header: then all of it is text
-		return m
+		m.Body = lines(m.Raw)
+		return
 	}
+	m.Header = parsed.Header
 	m.Subject = parsed.Header.Get("Subject")
 	if decoded, err := new(mime.WordDecoder).DecodeHeader(m.Subject); err == nil {
 		m.Subject = decoded
 	}
-	body, _ := io.ReadAll(decode(parsed))
-	m.Body = strings.ReplaceAll(string(body), "\r\n", "\n")
-	return m
+	m.Body = text(parsed.Header.Get, parsed.Body)
 }
 
-func decode(m *mail.Message) io.Reader {
-	switch strings.ToLower(m.Header.Get("Content-Transfer-Encoding")) {
-	case "quoted-printable":
-		return quotedprintable.NewReader(m.Body)
-	case "base64":
-		return base64.NewDecoder(base64.StdEncoding, m.Body)
+// text returns the readable part of a body.
+func text(header func(string) string, body io.Reader) string {
+	kind, params, _ := mime.ParseMediaType(header("Content-Type"))
+	if strings.HasPrefix(kind, "multipart/") && params["boundary"] != "" {
+		return plainest(multipart.NewReader(body, params["boundary"]))
 	}
-	return m.Body
+	raw, _ := io.ReadAll(decode(header("Content-Transfer-Encoding"), body))
+	return lines(raw)
 }
+
+// plainest returns the first part that is plain text, or else the first.
+func plainest(parts *multipart.Reader) string {
+	first := ""
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return first
+		}
+		content := text(part.Header.Get, part)
+		kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		if kind == "" || kind == "text/plain" {
+			return content
+		}
+		if first == "" {
+			first = content
+		}
+	}
+}
+
+func decode(encoding string, body io.Reader) io.Reader {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "quoted-printable":
+		return quotedprintable.NewReader(body)
+	case "base64":
+		return base64.NewDecoder(base64.StdEncoding, body)
+	}
+	return body
+}
+
+// lines turns CRLF, which lines end in on the wire, into what Go programs use.
+func lines(raw []byte) string { return strings.ReplaceAll(string(raw), "\r\n", "\n") }

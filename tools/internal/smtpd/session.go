@@ -1,125 +1,163 @@
 package smtpd
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/textproto"
 	"strings"
+	"time"
 )
 
-// session is one connection of a sender.
+// maxMessage is how large a message may be, in bytes.
+const maxMessage = 25 << 20
+
+// session is one connection.
 type session struct {
 	server *Server
-	socket net.Conn
 	text   *textproto.Conn
 	from   string
-	mail   bool // MAIL was said
+	mail   bool // MAIL was accepted
 	to     []string
 }
 
-func newSession(server *Server, socket net.Conn) *session {
-	return &session{server: server, socket: socket, text: textproto.NewConn(socket)}
+func newSession(server *Server, conn net.Conn) *session {
+	return &session{server: server, text: textproto.NewConn(conn)}
 }
 
-// run answers commands until the sender quits, leaves, or is dropped.
-func (s *session) run() {
-	s.say(220, "boxoffice lab")
+// errHangUp ends a session.
+var errHangUp = errors.New("hang up")
+
+func (s *session) serve() {
+	if s.reply(220, "boxoffice ESMTP: nothing is delivered from here") != nil {
+		return
+	}
 	for {
 		line, err := s.text.ReadLine()
-		if err != nil || !s.answer(line) {
+		if err != nil || s.command(line) != nil {
 			return
 		}
 	}
 }
 
-func (s *session) say(code int, text string) {
-	_ = s.text.PrintfLine("%d %s", code, text)
+func (s *session) reply(code int, text string) error {
+	return s.text.PrintfLine("%d %s", code, text)
 }
 
-// answer reports whether the session goes on.
-func (s *session) answer(line string) bool {
-	verb, argument, _ := strings.Cut(line, " ")
+// command answers one line of the client's.
+func (s *session) command(line string) error {
+	verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch strings.ToUpper(verb) {
-	case "EHLO", "HELO":
+	case "HELO":
 		s.reset()
-		s.say(250, "boxoffice lab")
+		return s.reply(250, "boxoffice")
+	case "EHLO":
+		s.reset()
+		return s.text.PrintfLine("250-boxoffice\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 SIZE %d", maxMessage)
 	case "MAIL":
-		s.begin(argument)
+		return s.sender(rest)
 	case "RCPT":
-		s.address(argument)
+		return s.recipient(rest)
 	case "DATA":
 		return s.data()
 	case "RSET":
 		s.reset()
-		s.say(250, "forgotten")
+		return s.reply(250, "forgotten")
 	case "NOOP":
-		s.say(250, "still here")
+		return s.reply(250, "done")
+	case "VRFY":
+		return s.reply(252, "send it and see")
 	case "QUIT":
-		s.say(221, "bye")
-		return false
-	default:
-		s.say(502, "the lab's mail server has no "+verb)
+		s.reply(221, "goodbye")
+		return errHangUp
 	}
-	return true
+	return s.reply(502, "command not known here")
 }
 
-func (s *session) reset() { s.mail, s.from, s.to = false, "", nil }
+func (s *session) reset() { s.from, s.mail, s.to = "", false, nil }
 
-func (s *session) begin(argument string) {
-	from, ok := path(argument, "FROM:")
-	if !ok {
-		s.say(501, "say MAIL FROM:<address>")
-		return
-	}
-	s.reset()
-	s.mail, s.from = true, from
-	s.say(250, "go on")
-}
-
-func (s *session) address(argument string) {
-	to, ok := path(argument, "TO:")
+func (s *session) sender(rest string) error {
+	address, ok := path(rest, "FROM:")
 	switch {
-	case !s.mail:
-		s.say(503, "say MAIL first")
-	case !ok || to == "":
-		s.say(501, "say RCPT TO:<address>")
-	default:
-		s.to = append(s.to, to)
-		s.say(250, "go on")
+	case !ok:
+		return s.reply(501, "expected MAIL FROM:<address>")
+	case s.mail:
+		return s.reply(503, "a message is begun already")
 	}
+	s.from, s.mail = address, true
+	return s.reply(250, "sender noted")
 }
 
-// path reads the address of MAIL and RCPT: "FROM:<ann@example.com> SIZE=12".
-func path(argument, prefix string) (string, bool) {
-	if len(argument) < len(prefix) || !strings.EqualFold(argument[:len(prefix)], prefix) {
+func (s *session) recipient(rest string) error {
+	address, ok := path(rest, "TO:")
+	switch {
+	case !ok || address == "":
+		return s.reply(501, "expected RCPT TO:<address>")
+	case !s.mail:
+		return s.reply(503, "MAIL comes first")
+	}
+	s.to = append(s.to, address)
+	return s.reply(250, "recipient noted")
+}
+
+// path returns the address in FROM:<address>, which parameters may follow.
+func path(rest, label string) (string, bool) {
+	rest = strings.TrimSpace(rest)
+	if len(rest) < len(label) || !strings.EqualFold(rest[:len(label)], label) {
 		return "", false
 	}
-	rest := strings.TrimSpace(argument[len(prefix):])
-	address, _, found := strings.Cut(strings.TrimPrefix(rest, "<"), ">")
-	return address, found && strings.HasPrefix(rest, "<")
+	rest, opened := strings.CutPrefix(strings.TrimSpace(rest[len(label):]), "<")
+	address, _, closed := strings.Cut(rest, ">")
+	return address, opened && closed
 }
 
-// data takes a mail, with the faults that a test has set. It reports whether
-// the session goes on.
-func (s *session) data() bool {
+// data takes the message in.
+func (s *session) data() error {
 	if len(s.to) == 0 {
-		s.say(503, "say RCPT first")
-		return true
+		return s.reply(503, "RCPT comes first")
 	}
-	s.say(354, "end with a dot on a line of its own")
-	raw, err := s.text.ReadDotBytes()
+	if err := s.reply(354, "end with a dot alone on a line"); err != nil {
+		return err
+	}
+	raw, err := s.content()
 	if err != nil {
-		return false
+		return err
 	}
-	m := parse(s.from, s.to, raw)
+	m := Message{From: s.from, To: s.to, Raw: raw}
 	s.reset()
-	verdict := s.server.judge(m)
-	switch {
-	case verdict.gone:
-		return false
-	case verdict.code != 0:
-		s.say(verdict.code, verdict.text)
-	default:
-		s.say(250, "accepted")
+	if len(raw) > maxMessage {
+		return s.reply(552, "message too large")
 	}
-	return true
+	return s.take(m)
+}
+
+// content reads the message, whose lines that begin with a dot have had it doubled.
+func (s *session) content() ([]byte, error) {
+	dots := s.text.DotReader()
+	raw, err := io.ReadAll(io.LimitReader(dots, maxMessage+1))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, dots); err != nil {
+		return nil, err
+	}
+	return []byte(strings.ReplaceAll(string(raw), "\n", "\r\n")), nil
+}
+
+// take accepts a message, with all the faults that are asked for.
+func (s *session) take(m Message) error {
+	server := s.server
+	if server.use(&server.drops) != nil || !server.dawdle() || !server.wait(false) {
+		return errHangUp
+	}
+	if r := server.use(&server.refusals); r != nil {
+		return s.reply(r.code, r.text)
+	}
+	m.At = time.Now()
+	m.parse()
+	server.keep(m)
+	if !server.wait(true) {
+		return errHangUp
+	}
+	return s.reply(250, "accepted")
 }

@@ -1,0 +1,136 @@
+// Package bench sets up what an API under measurement stands on: the shared
+// PostgreSQL, a seeded database, and a tap on each wire. The lab does so for
+// each test, and `workshop run` for each run.
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+
+	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/seed"
+	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/smtpd"
+)
+
+// Bench is the server and the seeded template that all databases of a process
+// are cloned from.
+type Bench struct {
+	postgres *services.Postgres
+	template string
+}
+
+// Open starts PostgreSQL, or joins the one that runs, and makes sure that there
+// is a seeded template of the schema that migrate makes. Progress is told what a
+// slow start is doing; it may be nil.
+func Open(ctx context.Context, migrate func(ctx context.Context, databaseURL string) error, progress func(line string)) (*Bench, error) {
+	postgres, err := services.StartPostgres(ctx, services.Options{Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	b := &Bench{postgres: postgres}
+	if err := b.prepare(ctx, migrate, progress); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bench) prepare(ctx context.Context, migrate func(context.Context, string) error, progress func(string)) (err error) {
+	if err := seed.Sweep(ctx, b.postgres); err != nil {
+		return err
+	}
+	b.template, err = seed.Template(ctx, b.postgres, migrate, progress)
+	return err
+}
+
+// Close lets go of the server, which stops once nobody holds it.
+func (b *Bench) Close() { _ = b.postgres.Close() }
+
+// Clone makes a seeded database. It returns the URL that leads to it directly,
+// and the function that drops it.
+func (b *Bench) Clone(ctx context.Context) (directURL string, drop func(context.Context) error, err error) {
+	database, err := seed.Clone(ctx, b.postgres, b.template)
+	if err != nil {
+		return "", nil, err
+	}
+	return b.postgres.URL(database.Name), database.Drop, nil
+}
+
+// Wires is a seeded database with a tap before it, and a mail server.
+type Wires struct {
+	Postgres *pgtap.Tap
+	Mail     *smtpd.Server
+	// DirectURL leads to the database past the tap.
+	DirectURL string
+	// Env is the environment that points an API at all of this.
+	Env []string
+
+	drop func(context.Context) error
+}
+
+// Wire makes a database and puts the taps on. The caller closes it.
+func (b *Bench) Wire(ctx context.Context) (*Wires, error) {
+	database, err := seed.Clone(ctx, b.postgres, b.template)
+	if err != nil {
+		return nil, err
+	}
+	w := &Wires{DirectURL: b.postgres.URL(database.Name), drop: database.Drop}
+	if err := w.tap(b.postgres, database.Name); err != nil {
+		_ = w.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Wires) tap(server *services.Postgres, database string) (err error) {
+	password := rand.Text()
+	if server.External() {
+		password = "" // a server that is not ours checks its own
+	}
+	if w.Postgres, err = pgtap.New(server.Dial, pgtap.Options{Password: password}); err != nil {
+		return fmt.Errorf("put a tap before PostgreSQL: %w", err)
+	}
+	if w.Mail, err = smtpd.Start(); err != nil {
+		return fmt.Errorf("start the mail server: %w", err)
+	}
+	w.Env = []string{
+		"DATABASE_URL=" + throughTap(w.Postgres, server, database),
+		"SMTP_ADDR=" + w.Mail.Addr(),
+		"TOKEN_SECRET=" + rand.Text(),
+	}
+	return nil
+}
+
+// throughTap is the URL of a database that leads through the tap. The tap asks
+// for a password of its own before our server, which listens on a private socket
+// and trusts; somebody else's server sees the credentials of
+// WORKSHOP_DATABASE_URL.
+func throughTap(tap *pgtap.Tap, server *services.Postgres, database string) string {
+	if !server.External() {
+		return tap.URL(server.User(), database)
+	}
+	address, err := url.Parse(server.URL(database))
+	if err != nil {
+		panic(fmt.Sprintf("bench: the URL of a server that answers can't be parsed: %v", err))
+	}
+	address.Host = tap.Addr()
+	query := address.Query()
+	query.Del("host")
+	query.Set("sslmode", "disable") // up to the tap, which is on this machine
+	address.RawQuery = query.Encode()
+	return address.String()
+}
+
+// Close opens all gates, ends all connections and drops the database.
+func (w *Wires) Close(ctx context.Context) error {
+	if w.Postgres != nil {
+		_ = w.Postgres.Close()
+	}
+	if w.Mail != nil {
+		_ = w.Mail.Close()
+	}
+	return w.drop(ctx)
+}

@@ -1,0 +1,148 @@
+package lab
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	_ "github.com/lib/pq" // App.DB speaks to PostgreSQL through it
+
+	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/smtpd"
+)
+
+// App is the API under test, with a tap on each of its wires.
+type App struct {
+	// Postgres counts what the instances send to their database, and can hold,
+	// delay and cut it.
+	Postgres *pgtap.Tap
+	// Mail receives what the instances send by SMTP, and can delay and refuse it.
+	Mail *smtpd.Server
+	// Instances are the processes of the API: one, unless [Instances] said more.
+	Instances []*Instance
+
+	t      testing.TB
+	client *http.Client
+	tokens sync.Map // token → the User who logged in
+	direct string
+	open   sync.Once
+	db     *sql.DB
+}
+
+// Option changes how [Start] starts the API.
+type Option func(*options)
+
+type options struct {
+	instances int
+	env       []string
+}
+
+// Instances starts n processes of the API on one database.
+func Instances(n int) Option {
+	return func(o *options) { o.instances = n }
+}
+
+// Env sets an environment variable of the API, as "NAME=value".
+func Env(assignment string) Option {
+	return func(o *options) { o.env = append(o.env, assignment) }
+}
+
+// Start gives the test a seeded database, puts taps on the wires and starts the
+// API. It returns once every instance accepts connections; all of it is gone
+// when the test ends. The lab itself sends no request.
+func Start(t testing.TB, opts ...Option) *App {
+	t.Helper()
+	o := options{instances: 1}
+	for _, option := range opts {
+		option(&o)
+	}
+	app := &App{t: t, client: newClient()}
+	t.Cleanup(app.showLogs)
+	t.Cleanup(app.client.CloseIdleConnections)
+	environment := append(app.wire(), o.env...)
+	app.startInstances(o.instances, environment)
+	return app
+}
+
+// wire makes the database and the taps, and returns the environment that points
+// the API at them.
+func (a *App) wire() []string {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	opened, err := shared.open(ctx, migrateAsChild)
+	if err != nil {
+		a.t.Fatal(setupFailure(err))
+	}
+	wires, err := opened.Wire(ctx)
+	if err != nil {
+		a.t.Fatal(setupFailure(err))
+	}
+	cleanUp(a.t, wires.Close)
+	a.t.Cleanup(a.closeDB)
+	a.Postgres, a.Mail, a.direct = wires.Postgres, wires.Mail, wires.DirectURL
+	return wires.Env
+}
+
+func (a *App) startInstances(n int, environment []string) {
+	a.t.Helper()
+	errs := make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		instance := newInstance(instanceName(i), environment)
+		a.Instances = append(a.Instances, instance)
+		a.t.Cleanup(instance.Kill)
+		group.Go(func() { errs[i] = instance.start() })
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			a.t.Fatal(bootFailure(err))
+		}
+	}
+}
+
+// instanceName is A, B, C, … as the lessons call the instances.
+func instanceName(i int) string { return string(rune('A' + i)) }
+
+func bootFailure(err error) string {
+	return fmt.Sprintf("%v\n\nThe API must start before anything can be measured. See it for yourself: %s", err, runCommand())
+}
+
+// DB returns a connection to the test's database that bypasses the tap, for
+// looking at the result: what it does is not counted.
+func (a *App) DB() *sql.DB {
+	a.t.Helper()
+	a.open.Do(func() {
+		db, err := sql.Open("postgres", a.direct)
+		if err != nil {
+			a.t.Fatal(setupFailure(err))
+		}
+		a.db = db
+	})
+	return a.db
+}
+
+func (a *App) closeDB() {
+	if a.db != nil {
+		_ = a.db.Close()
+	}
+}
+
+// logTail is how many of the API's last log lines a failed test shows.
+const logTail = 12
+
+// showLogs prints the last log lines of each instance under a failed test.
+func (a *App) showLogs() {
+	if !a.t.Failed() {
+		return
+	}
+	for _, instance := range a.Instances {
+		if tail := instance.tail(logTail); tail != "" {
+			a.t.Logf("The last log lines of instance %s:\n%s", instance.Name, indent(tail, "| "))
+		}
+	}
+}

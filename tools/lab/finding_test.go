@@ -1,0 +1,51 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFindingFitsATerminal(t *testing.T) {
+	t.Parallel()
+	text := Finding{
+		Measured: "300 requests opened 300 connections",
+		Expected: "at most 10",
+		Why:      strings.Repeat("Every connection is a process of the server and costs memory. ", 3),
+		Try:      "go tool workshop run 06\ncurl -i localhost:8080/events/42 " + strings.Repeat("x", 100),
+		Read:     "site/content/steps/06-pooling.md",
+	}.String()
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "curl") {
+			require.LessOrEqual(t, len(strings.TrimSpace(line)), 78, line)
+		}
+	}
+	require.Contains(t, text, "\n  measured  300 requests opened 300 connections\n")
+	require.Contains(t, text, "\n  read on   site/content/steps/06-pooling.md\n")
+	require.Contains(t, text, "curl -i localhost:8080/events/42 "+strings.Repeat("x", 100), "a command is never broken")
+}
+
+func TestWrapKeepsEveryWord(t *testing.T) {
+	t.Parallel()
+	const text = "one two three four five six seven eight nine ten"
+	lines := wrap(text, 12)
+	require.Equal(t, text, strings.Join(lines, " "))
+	for _, line := range lines {
+		require.LessOrEqual(t, len(line), 12)
+	}
+}
+
+func TestLogBufferJoinsWhatArrivesInPieces(t *testing.T) {
+	t.Parallel()
+	var logs logBuffer
+	for _, piece := range []string{"fir", "st\nsec", "ond\n{\"msg\":", "\"third\"}\nrest"} {
+		_, err := logs.Write([]byte(piece))
+		require.NoError(t, err)
+	}
+	lines := logs.all()
+	require.Len(t, lines, 4)
+	require.Equal(t, []string{"first", "second", `{"msg":"third"}`, "rest"},
+		[]string{lines[0].Text, lines[1].Text, lines[2].Text, lines[3].Text})
+	require.Equal(t, "third", lines[2].Fields["msg"])
+}

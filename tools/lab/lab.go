@@ -1,0 +1,67 @@
+// Package lab is the measuring bench of the workshop: it starts your API as
+// real processes and measures it from outside, at its wires.
+//
+// A test reads like the lesson that it belongs to:
+//
+//	app := lab.Start(t)
+//	token := app.LogIn(lab.Buyer)
+//	before := app.Postgres.Stats()
+//	app.Do(lab.GET("/me/orders").As(token)).Expect(200, "a buyer looks at their orders")
+//	queries := app.Postgres.Stats().Since(before).Queries
+//
+// The lab knows nothing of how your API is written. It sees requests and
+// answers, the statements that cross the wire to PostgreSQL, the mails that
+// arrive, the log lines and the memory. So you may restructure everything, use
+// another library, or solve a step in a way that nobody thought of.
+//
+// Each test has a database of its own, cloned from one with 500 venues, 20,000
+// events, 5,000 users and 100,000 orders.
+package lab
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"testing"
+
+	"example.com/boxoffice/tools/internal/services"
+)
+
+// asAPI is the environment variable that tells the test binary to be the API.
+const asAPI = "BOXOFFICE_LAB_API"
+
+// Main runs the tests, or the API. TestMain hands the step's main function to
+// it, and the lab runs the test binary again for each instance of the API: no
+// second build, and build flags apply to both.
+//
+// A package without an API passes nil and may use [NewDatabase].
+func Main(m *testing.M, app func()) {
+	services.RunIfSupervisor()
+	if command := os.Getenv(asAPI); command != "" {
+		runAPI(command, app)
+	}
+	code := m.Run()
+	shared.close()
+	os.Exit(code)
+}
+
+// runAPI turns this process into the API, run as `boxoffice COMMAND`. It ends
+// when the test that started it is gone, however that ended: the other end of
+// stdin is then closed.
+func runAPI(command string, app func()) {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	_ = os.Unsetenv(asAPI)
+	os.Args = []string{"boxoffice", command}
+	app()
+	os.Exit(0)
+}
+
+// Task says which task of the step a test belongs to. A test that names no task
+// is a guard: it holds from the start, and must still hold when you are done.
+func Task(t *testing.T, number int) {
+	t.Helper()
+	t.Attr("task", strconv.Itoa(number))
+}

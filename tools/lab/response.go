@@ -1,0 +1,117 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Response is the answer to a [Request].
+type Response struct {
+	// Status is the HTTP status code, 0 when there was no answer.
+	Status int
+	// Header is the answer's header.
+	Header http.Header
+	// Body is the whole body.
+	Body []byte
+	// Err says why there was no answer, or why it broke off.
+	Err error
+
+	app     *App
+	request *Request
+}
+
+// bodyShown is how much of a body a finding shows, in bytes.
+const bodyShown = 240
+
+// Expect ends the test with a finding when the status is another one; why says
+// in a sentence why the status matters in production.
+func (r *Response) Expect(status int, why string) *Response {
+	r.app.t.Helper()
+	if r.Status != status {
+		r.app.t.Fatal(Finding{
+			Measured: fmt.Sprintf("%s answered %s\n%s", r.request, statusText(r.Status), r.excerpt()),
+			Expected: statusText(status),
+			Why:      why,
+			Try:      r.Curl(),
+		}.String())
+	}
+	return r
+}
+
+// JSON decodes the body into v, and ends the test with a finding when it is not
+// JSON of that shape.
+func (r *Response) JSON(v any) *Response {
+	r.app.t.Helper()
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		r.app.t.Fatal(Finding{
+			Measured: fmt.Sprintf("%s answered a body that can't be read: %v\n%s", r.request, err, r.excerpt()),
+			Expected: "JSON as the API's contract says",
+			Why:      "A client that can't read the answer has no answer.",
+			Try:      r.Curl(),
+		}.String())
+	}
+	return r
+}
+
+// Curl is the command lines that send the same request to the API as
+// `go tool workshop run` starts it, on the same data.
+func (r *Response) Curl() string {
+	lines := []string{runCommand() + "     (in another terminal)"}
+	if token, ok := strings.CutPrefix(r.request.header.Get("Authorization"), "Bearer "); ok {
+		if user, ok := r.app.tokens.Load(token); ok {
+			lines = append(lines, logInLine(user.(User)))
+		}
+	}
+	return strings.Join(append(lines, r.request.curl()), "\n")
+}
+
+// logInLine is a shell command that logs the user in and keeps the token.
+func logInLine(u User) string {
+	credentials, _ := json.Marshal(map[string]string{"email": u.Email, "password": u.Password})
+	return fmt.Sprintf(`TOKEN=$(curl -s -H 'Content-Type: application/json' -d '%s' localhost:8080/sessions | sed 's/.*"token":"\([^"]*\)".*/\1/')`, credentials)
+}
+
+func (r *Response) excerpt() string {
+	body := strings.TrimSpace(string(r.Body))
+	if body == "" {
+		return "(an empty body)"
+	}
+	return shorten(body, bodyShown)
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "no answer"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+// Statuses counts answers by status, as "409 ×401, 201 ×99", the most frequent
+// first.
+func Statuses(responses []*Response) string {
+	counts := CountStatuses(responses)
+	statuses := slices.SortedFunc(maps.Keys(counts), func(a, b int) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return a - b
+	})
+	parts := make([]string, len(statuses))
+	for i, status := range statuses {
+		parts[i] = fmt.Sprintf("%s ×%d", statusText(status), counts[status])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// CountStatuses counts answers by status; those without an answer count as 0.
+func CountStatuses(responses []*Response) map[int]int {
+	counts := map[int]int{}
+	for _, r := range responses {
+		counts[r.Status]++
+	}
+	return counts
+}
