@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/progress"
+)
+
+// env is what a command sees of the world. Commands read and print through it alone,
+// so that tests can put buffers in the place of a terminal.
+type env struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	cwd    string
+	getenv func(name string) string
+	plain  bool // --plain: no colours, no decoration, no keys
+
+	course *course.Course
+}
+
+// newEnv is the env of this process.
+func newEnv() *env {
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = "."
+	}
+	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, getenv: os.Getenv}
+}
+
+// Interactive reports whether somebody is there to press keys: stdin and stdout are
+// a terminal that can be drawn on, and --plain wasn't asked for.
+func (e *env) Interactive() bool {
+	_, in := terminal(e.stdin)
+	_, out := terminal(e.stdout)
+	return in && out && !e.plain && e.getenv("TERM") != "dumb"
+}
+
+// Colour reports whether output may be coloured: stdout is a terminal, and neither
+// --plain nor NO_COLOR (https://no-color.org) nor TERM=dumb asks for plain text.
+func (e *env) Colour() bool {
+	_, ok := terminal(e.stdout)
+	return ok && !e.plain && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
+}
+
+// Size is the terminal's columns and rows, 80 by 24 where there is none.
+func (e *env) Size() (columns, rows int) {
+	if fd, ok := terminal(e.stdout); ok {
+		if w, h, err := term.GetSize(fd); err == nil && w > 0 && h > 0 {
+			return w, h
+		}
+	}
+	return 80, 24
+}
+
+// terminal is the descriptor of a stream that is a terminal.
+func terminal(stream any) (fd int, ok bool) {
+	f, ok := stream.(interface{ Fd() uintptr })
+	if !ok {
+		return 0, false
+	}
+	return int(f.Fd()), term.IsTerminal(int(f.Fd()))
+}
+
+// Course is the course around the working directory, opened once.
+func (e *env) Course() (*course.Course, error) {
+	if e.course != nil {
+		return e.course, nil
+	}
+	c, err := course.Open(e.cwd)
+	if errors.Is(err, course.ErrNoCourse) {
+		return nil, &problem{what: "this folder is not inside the workshop", why: err,
+			next: "cd into the folder that you cloned (it holds go.work), then: go tool workshop"}
+	}
+	if err != nil {
+		return nil, &problem{what: "can't read the course", why: err, next: "git status"}
+	}
+	e.course = c
+	return c, nil
+}
+
+// Progress is the learner's place. A damaged file is reported on stderr, not returned:
+// the course goes on without it.
+func (e *env) Progress() (*progress.State, error) {
+	c, err := e.Course()
+	if err != nil {
+		return nil, err
+	}
+	s, err := progress.Load(c.Root)
+	var damaged *progress.DamagedError
+	if errors.As(err, &damaged) {
+		fmt.Fprintf(e.stderr, "workshop: %v\n", damaged)
+		return s, nil
+	}
+	if err != nil {
+		return nil, &problem{what: "can't read where you stand", why: err, next: "go tool workshop doctor"}
+	}
+	return s, nil
+}
+
+// Step is the step that the learner names by number, name or number and name. Without
+// an argument it is the step whose folder they stand in, else the current one.
+func (e *env) Step(arg string) (*course.Step, error) {
+	c, err := e.Course()
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.Find(arg, e.cwd)
+	if err == nil {
+		return s, nil
+	}
+	if !errors.Is(err, course.ErrNoStep) {
+		return nil, usage(err, "go tool workshop list")
+	}
+	return e.CurrentStep()
+}
+
+// CurrentStep is the step that the learner's progress points to: the first when there
+// is no progress yet, or when the course has no such step any more.
+func (e *env) CurrentStep() (*course.Step, error) {
+	c, err := e.Course()
+	if err != nil {
+		return nil, err
+	}
+	state, err := e.Progress()
+	if err != nil {
+		return nil, err
+	}
+	if s := c.Step(state.Current); s != nil {
+		return s, nil
+	}
+	if len(c.Steps) == 0 {
+		return nil, &problem{what: "the course has no steps", next: "git status"}
+	}
+	return c.Steps[0], nil
+}
