@@ -1,0 +1,184 @@
+// Package seed makes databases full of the course's data, and quick copies of them.
+//
+// A template is made once for each schema; a clone of it is a test's own
+// database. All names begin with "boxoffice_", and nothing else is touched:
+//
+//	boxoffice_t_<hash>         a template
+//	boxoffice_p<process>_<n>   a database of one process, dropped by anyone once the process is gone
+package seed
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"example.com/boxoffice/tools/internal/services"
+)
+
+//go:embed seed.sql
+var seedSQL string
+
+const (
+	templatePrefix = "boxoffice_t_"
+	keptTemplates  = 4
+)
+
+// Template returns the name of a database that has the schema migrate makes and
+// the course's data. It is made once for each schema: processes that ask at the
+// same time wait for the first. Nobody is connected to it.
+//
+// migrate gets the URL of an empty database. progress, which may be nil, is told
+// what takes long.
+func Template(ctx context.Context, pg *services.Postgres, migrate func(ctx context.Context, databaseURL string) error, progress func(string)) (string, error) {
+	o, err := ownerOf(ctx, pg)
+	if err != nil {
+		return "", err
+	}
+	scratch, err := o.create(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	defer func() { o.drop(context.WithoutCancel(ctx), scratch) }()
+	if err := migrate(ctx, pg.URL(scratch)); err != nil {
+		return "", fmt.Errorf("migrate an empty database: %w", err)
+	}
+	today := time.Now().UTC().Format(time.DateOnly)
+	print, err := fingerprint(ctx, pg.URL(scratch))
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s%x", templatePrefix, sha256.Sum256([]byte(print+seedSQL+today)))[:len(templatePrefix)+16]
+	if err := o.build(ctx, name, scratch, today, progress); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+// build makes the template out of the migrated scratch database, unless it is there.
+func (o *owner) build(ctx context.Context, name, scratch, today string, progress func(string)) error {
+	lock, err := o.lockTemplate(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	if err := o.hold(ctx, name); err != nil {
+		return err
+	}
+	there, err := o.exists(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		if progress != nil {
+			progress("filling a database with 20,000 events and 100,000 orders (once for each schema, a few seconds)")
+		}
+		if err := fill(ctx, o.pg.URL(scratch), today); err != nil {
+			return err
+		}
+		// The name appears with the data complete: a killed process leaves no half template.
+		if _, err := o.db.ExecContext(ctx, "ALTER DATABASE "+scratch+" RENAME TO "+name); err != nil {
+			return fmt.Errorf("name the seeded template %s: %w", name, err)
+		}
+	}
+	if err := o.used(ctx, name); err != nil {
+		return err
+	}
+	if !there {
+		return o.forget(ctx)
+	}
+	return nil
+}
+
+// fill inserts the data and leaves the tables vacuumed and analysed.
+func fill(ctx context.Context, url, today string) error {
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if err := requireColumns(ctx, db); err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	defer tx.Rollback()
+	if err := prepare(ctx, tx, today); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, seedSQL); err != nil {
+		return explain(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return explain(err)
+	}
+	if _, err := db.ExecContext(ctx, "VACUUM (FREEZE, ANALYZE)"); err != nil {
+		return fmt.Errorf("analyse the seeded tables: %w", err)
+	}
+	return nil
+}
+
+func prepare(ctx context.Context, tx *sql.Tx, today string) error {
+	// lz4 compresses descriptions several times quicker, where the server was built with it (PostgreSQL 14 on).
+	_, err := tx.ExecContext(ctx, `SELECT set_config('boxoffice.today', '`+today+`', true);
+		SELECT set_config(name, 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)`)
+	return err
+}
+
+// needed lists the columns that the seed fills; any other needs a default.
+var needed = map[string][]string{
+	"users":  {"id", "email", "password_hash", "role", "created_at"},
+	"venues": {"id", "name", "city", "capacity"},
+	"events": {"id", "venue_id", "title", "description", "starts_at", "price_cents", "remaining", "created_at"},
+	"orders": {"id", "user_id", "event_id", "quantity", "total_cents", "status", "created_at"},
+}
+
+func requireColumns(ctx context.Context, db *sql.DB) error {
+	for _, table := range []string{"users", "venues", "events", "orders"} {
+		var missing []string
+		var there bool
+		err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL, ARRAY(SELECT c FROM unnest($2::text[]) c EXCEPT
+			SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND NOT attisdropped)`,
+			table, pq.Array(needed[table])).Scan(&there, pq.Array(&missing))
+		if err != nil {
+			return fmt.Errorf("look at table %s: %w", table, err)
+		}
+		if !there {
+			return fmt.Errorf("the migrations make no table %s, which the course's data needs\nAdd it to the migrations of this step (compare: workshop diff)", table)
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("the migrations make table %s without %s, which the course's data needs\nKeep the column in the migrations of this step (compare: workshop diff)",
+				table, strings.Join(missing, ", "))
+		}
+	}
+	return nil
+}
+
+// explain says what the schema asks that the seed doesn't give.
+func explain(err error) error {
+	var refused *pq.Error
+	if !errors.As(err, &refused) || refused.Table == "" {
+		return fmt.Errorf("fill the migrated database with the course's data: %w", err)
+	}
+	what := refused.Table
+	if refused.Column != "" {
+		what += "." + refused.Column
+	}
+	advice := "Change the migration so that the course's data fits it"
+	switch refused.Code {
+	case "23502": // not_null_violation
+		advice = "Give the column a DEFAULT in the migration, or allow NULL"
+	case "23505", "23514", "23503": // unique, check and foreign key violations
+		advice = fmt.Sprintf("Change the constraint %s in the migration so that the course's data fits it", refused.Constraint)
+	}
+	return fmt.Errorf("the course's data doesn't fit %s: %w\n%s", what, err, advice)
+}

@@ -1,0 +1,265 @@
+package seed
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/lib/pq"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"example.com/boxoffice/tools/internal/services"
+)
+
+//go:embed testdata/schema.sql
+var schema string
+
+func TestMain(m *testing.M) {
+	services.RunIfSupervisor()
+	if table := os.Getenv("SEED_TEST_CHILD"); table != "" {
+		os.Exit(beChild(table))
+	}
+	os.Exit(m.Run())
+}
+
+// beChild makes a template and a clone, prints their names and ends without tidying up.
+func beChild(table string) int {
+	ctx := context.Background()
+	pg, err := services.StartPostgres(ctx, services.Options{})
+	if err == nil {
+		var name string
+		built := false
+		name, err = Template(ctx, pg, migrate(schema+table), func(string) { built = true })
+		if err == nil {
+			var d *Database
+			if d, err = Clone(ctx, pg, name); err == nil {
+				fmt.Println(name, d.Name, built)
+				return 0
+			}
+		}
+	}
+	fmt.Println(err)
+	return 1
+}
+
+func migrate(ddl string) func(context.Context, string) error {
+	return func(ctx context.Context, url string) error {
+		db, err := sql.Open("postgres", url)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		_, err = db.ExecContext(ctx, ddl)
+		return err
+	}
+}
+
+func server(t *testing.T) *services.Postgres {
+	t.Helper()
+	pg, err := services.StartPostgres(t.Context(), services.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { pg.Close() })
+	return pg
+}
+
+// different is a schema that no test has used before.
+func different() string {
+	return fmt.Sprintf("\nCREATE TABLE other_%d (id int);", time.Now().UnixNano())
+}
+
+func open(t *testing.T, pg *services.Postgres, template string) *sql.DB {
+	t.Helper()
+	d, err := Clone(t.Context(), pg, template)
+	require.NoError(t, err)
+	db, err := sql.Open("postgres", pg.URL(d.Name))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		db.Close()
+		require.NoError(t, d.Drop(context.Background()))
+	})
+	return db
+}
+
+func one[T any](t *testing.T, db *sql.DB, query string, args ...any) (v T) {
+	t.Helper()
+	require.NoError(t, db.QueryRow(query, args...).Scan(&v), query)
+	return v
+}
+
+func TestSeed(t *testing.T) {
+	pg := server(t)
+	began := time.Now()
+	name, err := Template(t.Context(), pg, migrate(schema), nil)
+	require.NoError(t, err)
+	t.Logf("template in %v", time.Since(began))
+	db := open(t, pg, name)
+
+	for table, rows := range map[string]int{"users": Users, "venues": Venues, "events": Events, "orders": Orders} {
+		require.Equal(t, rows, one[int](t, db, "SELECT count(*) FROM "+table), table)
+		require.Equal(t, rows, one[int](t, db, "SELECT max(id) FROM "+table), table)
+		require.Equal(t, rows+1, one[int](t, db, "SELECT nextval(pg_get_serial_sequence('"+table+"', 'id'))"), table)
+	}
+	for _, e := range []Event{OnSale, FewLeft, SoldOut, Past} {
+		require.Equal(t, 1, one[int](t, db, `SELECT count(*) FROM events e JOIN venues v ON v.id = venue_id
+			WHERE e.id = $1 AND title = $2 AND price_cents = $3 AND remaining = $4 AND v.name = $5 AND v.city = $6 AND v.id = $7
+			AND (starts_at > now()) = ($8 > 0)`, e.ID, e.Title, e.PriceCents, e.Remaining, e.Venue.Name, e.Venue.City, e.Venue.ID, e.Days), e.Title)
+		require.Equal(t, 1, one[int](t, db, "SELECT count(*) FROM events WHERE title = $1", e.Title))
+		require.Equal(t, 0, one[int](t, db, "SELECT count(*) FROM orders WHERE event_id = $1", e.ID))
+	}
+	for _, u := range []User{Buyer, OtherBuyer, Organiser, {ID: 5000, Email: "user5000@example.com", Password: Password, Role: "buyer"}} {
+		hash := one[string](t, db, "SELECT password_hash FROM users WHERE id = $1 AND email = $2 AND role = $3", u.ID, u.Email, u.Role)
+		require.NoError(t, bcrypt.CompareHashAndPassword([]byte(hash), []byte(u.Password)))
+	}
+	require.Equal(t, 60, one[int](t, db, "SELECT count(*) FROM orders WHERE user_id = 1"))
+	require.Equal(t, 40, one[int](t, db, "SELECT count(DISTINCT city) FROM venues"))
+	require.Zero(t, one[int](t, db, "SELECT count(*) FROM orders JOIN events e ON e.id = event_id WHERE total_cents <> quantity * price_cents OR quantity NOT BETWEEN 1 AND 8"))
+	require.GreaterOrEqual(t, one[int](t, db, "SELECT min(octet_length(description)) FROM events"), 1500)
+	require.LessOrEqual(t, one[int](t, db, "SELECT max(octet_length(description)) FROM events"), 4096)
+	require.Zero(t, one[int](t, db, "SELECT count(*) FROM events WHERE price_cents NOT BETWEEN 1500 AND 25000 OR remaining NOT BETWEEN 0 AND 2000"))
+	require.Greater(t, one[int](t, db, "SELECT max(n) FROM (SELECT count(*) n FROM events GROUP BY starts_at) s"), 10)
+	size := one[int](t, db, "SELECT pg_database_size(current_database()) >> 20")
+	t.Logf("size %d MB, description %d bytes on average, %d distinct titles", size,
+		one[int](t, db, "SELECT avg(octet_length(description))::int FROM events"), one[int](t, db, "SELECT count(DISTINCT title) FROM events"))
+	require.LessOrEqual(t, size, 60)
+}
+
+func TestSeedIsDeterministic(t *testing.T) {
+	pg := server(t)
+	var sums []string
+	for range 2 {
+		name, err := Template(t.Context(), pg, migrate(schema+different()), nil)
+		require.NoError(t, err)
+		db := open(t, pg, name)
+		sums = append(sums, one[string](t, db, `SELECT string_agg(h, ' ') FROM (
+			SELECT md5(string_agg(x::text, '' ORDER BY id)) h FROM users x UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM venues x
+			UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM events x UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM orders x) s`))
+	}
+	require.Equal(t, sums[0], sums[1])
+}
+
+func TestProcessesBuildATemplateOnceAndLeaveNothing(t *testing.T) {
+	table := different()
+	var outputs [4]string
+	var wait sync.WaitGroup
+	for i := range outputs {
+		wait.Go(func() {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "SEED_TEST_CHILD="+table)
+			out, err := cmd.CombinedOutput()
+			outputs[i] = string(out)
+			if err != nil {
+				t.Errorf("child: %v %s", err, out)
+			}
+		})
+	}
+	wait.Wait()
+	builders := 0
+	pg := server(t)
+	require.NoError(t, Sweep(t.Context(), pg))
+	o, err := ownerOf(t.Context(), pg)
+	require.NoError(t, err)
+	for _, out := range outputs {
+		fields := strings.Fields(out)
+		require.Len(t, fields, 3, out)
+		require.Equal(t, strings.Fields(outputs[0])[0], fields[0])
+		if fields[2] == "true" {
+			builders++
+		}
+		there, err := o.exists(t.Context(), fields[1])
+		require.NoError(t, err)
+		require.False(t, there, "the sweep left %s", fields[1])
+	}
+	require.Equal(t, 1, builders)
+}
+
+func TestSixteenClonesAtOnce(t *testing.T) {
+	pg := server(t)
+	name, err := Template(t.Context(), pg, migrate(schema), nil)
+	require.NoError(t, err)
+	began := time.Now()
+	single, err := Clone(t.Context(), pg, name)
+	require.NoError(t, err)
+	t.Logf("one clone: %v", time.Since(began))
+	began = time.Now()
+	require.NoError(t, single.Drop(t.Context()))
+	t.Logf("one drop: %v", time.Since(began))
+	began = time.Now()
+	clones := make([]*Database, 16)
+	var wait sync.WaitGroup
+	for i := range clones {
+		wait.Go(func() {
+			var err error
+			if clones[i], err = Clone(t.Context(), pg, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	t.Logf("16 clones at once: %v", time.Since(began))
+	for _, d := range clones {
+		if d != nil {
+			require.NoError(t, d.Drop(t.Context()))
+		}
+	}
+}
+
+func TestErrorsNameWhatDoesNotFit(t *testing.T) {
+	pg := server(t)
+	broken := errors.New("relation is missing")
+	_, err := Template(t.Context(), pg, func(context.Context, string) error { return broken }, nil)
+	require.ErrorIs(t, err, broken)
+	for name, c := range map[string]struct{ ddl, says, advises string }{
+		"no table":        {"DROP TABLE orders", "no table orders", "Add it"},
+		"no column":       {"ALTER TABLE events DROP COLUMN description", "table events without description", "Keep the column"},
+		"required column": {"ALTER TABLE orders ADD seat text NOT NULL", "orders.seat", "DEFAULT"},
+		"strict check":    {"ALTER TABLE events ADD CONSTRAINT cheap CHECK (price_cents < 2000)", "events", "cheap"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Template(t.Context(), pg, migrate(schema+c.ddl), nil)
+			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, c.advises)
+		})
+	}
+}
+
+func TestUnusedTemplatesAreForgotten(t *testing.T) {
+	pg := server(t)
+	names := func() []string {
+		o, err := ownerOf(t.Context(), pg)
+		require.NoError(t, err)
+		list, err := column(t.Context(), o.db, "SELECT datname FROM pg_database WHERE datname ~ '^boxoffice_t_'")
+		require.NoError(t, err)
+		return list
+	}
+	o, err := ownerOf(t.Context(), pg)
+	require.NoError(t, err)
+	old := templatePrefix + fmt.Sprintf("%016x", time.Now().UnixNano())
+	held := templatePrefix + fmt.Sprintf("%016x", time.Now().UnixNano()+1)
+	for i, name := range []string{old, held} {
+		_, err = o.db.Exec("CREATE DATABASE " + name)
+		require.NoError(t, err)
+		_, err = o.db.Exec(fmt.Sprintf("COMMENT ON DATABASE %s IS '%s2001-01-0%dT00:00:00Z'", name, lastUsed, i+1))
+		require.NoError(t, err)
+	}
+	require.NoError(t, o.hold(t.Context(), held))
+	for range keptTemplates {
+		name := templatePrefix + fmt.Sprintf("%016x", time.Now().UnixNano())
+		_, err := o.db.Exec("CREATE DATABASE " + name)
+		require.NoError(t, err)
+		require.NoError(t, o.used(t.Context(), name))
+		t.Cleanup(func() { o.drop(context.Background(), name) })
+	}
+	require.NoError(t, o.forget(t.Context()))
+	require.NotContains(t, names(), old)
+	require.Contains(t, names(), held)
+	require.NoError(t, o.drop(t.Context(), held))
+}
