@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/services"
+)
+
+func newServicesCmd(e *env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "services",
+		Short: "Show, start and stop the PostgreSQL that the tests share",
+		Long: `Show, start and stop the PostgreSQL that the tests share.
+
+Tests and commands start it when they need it, and it stops by itself once
+nobody has used it for a while, so you seldom need this.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return showServices(cmd.Context(), e, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "start", Short: "Start PostgreSQL now", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return startServices(cmd.Context(), e) },
+		},
+		&cobra.Command{
+			Use: "stop", Short: "Stop PostgreSQL and remove its data", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return stopServices(cmd.Context(), e) },
+		},
+	)
+	return cmd
+}
+
+func showServices(ctx context.Context, e *env, asJSON bool) error {
+	status, err := services.PostgresStatus(ctx)
+	if err != nil {
+		return serviceProblem(ctx, "can't tell how PostgreSQL is", err)
+	}
+	if asJSON {
+		encoder := json.NewEncoder(e.stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(map[string]any{"postgres": serviceJSON(status)})
+	}
+	if !status.Running {
+		fmt.Fprintln(e.stdout, "PostgreSQL   not running; it starts by itself when tests need it\n             now: go tool workshop services start")
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "PostgreSQL   %s from %s\n", status.Version, status.Origin)
+	if status.External {
+		fmt.Fprintf(e.stdout, "             not ours: it is started and stopped elsewhere\n")
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "             running since %s, %s; stops after %v without a user\n",
+		status.Started.Format(time.TimeOnly), count(status.Connections, "connection", "connections"), status.Idle)
+	fmt.Fprintf(e.stdout, "             look inside: psql '%s'\n", status.URL)
+	fmt.Fprintf(e.stdout, "             its log: %s/log\n             stop it: go tool workshop services stop\n", status.Folder)
+	return nil
+}
+
+// serviceJSON has the keys that --json promises.
+func serviceJSON(s services.Status) map[string]any {
+	return map[string]any{
+		"running":       s.Running,
+		"external":      s.External,
+		"in_use":        s.InUse,
+		"version":       s.Version,
+		"origin":        s.Origin,
+		"folder":        s.Folder,
+		"url":           s.URL,
+		"pid":           s.PID,
+		"connections":   s.Connections,
+		"stops_after_s": s.Idle.Seconds(),
+	}
+}
+
+func startServices(ctx context.Context, e *env) error {
+	say := func(line string) { fmt.Fprintln(e.stderr, line) }
+	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
+	if err != nil {
+		return serviceProblem(ctx, "can't start PostgreSQL", err)
+	}
+	defer func() { _ = server.Close() }()
+	return showServices(ctx, e, false)
+}
+
+func stopServices(ctx context.Context, e *env) error {
+	err := services.StopPostgres(ctx)
+	if errors.Is(err, services.ErrInUse) {
+		return &problem{what: "PostgreSQL is in use", next: "end the tests, the watch or the run that use it, then: go tool workshop services stop"}
+	}
+	if err != nil {
+		return serviceProblem(ctx, "can't stop PostgreSQL", err)
+	}
+	fmt.Fprintln(e.stdout, "PostgreSQL is stopped and its data is gone. It starts by itself when tests need it.")
+	return nil
+}
+
+// serviceProblem keeps the words of errors that already say what to run next.
+func serviceProblem(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &problem{what: what, why: err, next: "go tool workshop doctor"}
+}
