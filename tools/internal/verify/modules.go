@@ -1,0 +1,239 @@
+package verify
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/boxoffice/tools/internal/course"
+)
+
+const (
+	rootPath  = "example.com/boxoffice"
+	toolsPath = rootPath + "/tools"
+	labPath   = toolsPath + "/lab"
+)
+
+// goMod is what `go mod edit -json` prints, as far as it is of interest.
+type goMod struct {
+	Module  struct{ Path string }
+	Go      string
+	Require []struct{ Path, Version string }
+	Replace []struct {
+		Old, New struct{ Path, Version string }
+	}
+}
+
+// modules checks the go.mod of every module, and go.work.
+func modules(w *work) {
+	first := map[string]pinned{}
+	for _, dir := range w.modules() {
+		m, err := readMod(w, dir)
+		if err != nil {
+			w.add(filepath.Join(dir, "go.mod"), "%v", err)
+			continue
+		}
+		w.agree(filepath.Join(dir, "go.mod"), m, first)
+	}
+	for _, s := range w.steps {
+		w.ownModule(s, s.Dir, false)
+		w.ownModule(s, s.SolutionDir, true)
+	}
+	w.workspace()
+}
+
+// readMod reads the go.mod of a folder.
+func readMod(w *work, dir string) (*goMod, error) {
+	out, err := command{Dir: dir}.output(w.ctx, "go", "mod", "edit", "-json", filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return nil, err
+	}
+	m := new(goMod)
+	return m, json.Unmarshal(out, m)
+}
+
+// pinned is a version, and the first go.mod that asks for it.
+type pinned struct{ version, file string }
+
+// agree compares a module's requirements with those of the modules before it.
+func (w *work) agree(file string, m *goMod, first map[string]pinned) {
+	type requirement = struct{ Path, Version string }
+	for _, r := range append(m.Require, requirement{"go", m.Go}) {
+		seen, ok := first[r.Path]
+		if !ok {
+			first[r.Path] = pinned{r.Version, file}
+		} else if seen.version != r.Version {
+			w.add(file, "%s %s, but %s has %s", r.Path, cmp.Or(r.Version, "(none)"), w.rel(seen.file), seen.version)
+		}
+	}
+}
+
+// ownModule checks the path of a step's module and its way to tools.
+func (w *work) ownModule(s *course.Step, dir string, solution bool) {
+	file := filepath.Join(dir, "go.mod")
+	m, err := readMod(w, dir)
+	if err != nil {
+		return
+	}
+	if want := s.ModulePath(solution); m.Module.Path != want {
+		w.add(file, "the module is %s and must be %s", m.Module.Path, want)
+	}
+	for _, r := range m.Replace {
+		if r.Old.Path == toolsPath && r.New.Path == "../../tools" {
+			return
+		}
+	}
+	w.add(file, "there is no \"replace %s => ../../tools\"", toolsPath)
+}
+
+// workspace checks that go.work uses each module.
+func (w *work) workspace() {
+	file := filepath.Join(w.Course.Root, "go.work")
+	out, err := command{Dir: w.Course.Root}.output(w.ctx, "go", "work", "edit", "-json", file)
+	var doc struct{ Use []struct{ DiskPath string } }
+	if err == nil {
+		err = json.Unmarshal(out, &doc)
+	}
+	if err != nil {
+		w.add(file, "%v", err)
+		return
+	}
+	used := map[string]bool{}
+	for _, u := range doc.Use {
+		used[path.Clean(u.DiskPath)] = true
+	}
+	for _, dir := range w.modules() {
+		if !used[w.rel(dir)] {
+			w.add(file, "doesn't use ./%s", w.rel(dir))
+		}
+	}
+}
+
+// standalone builds and vets one module as somebody would who copied it out.
+func standalone(w *work, dir string) {
+	c := command{Dir: dir, Env: []string{"GOWORK=off"}}
+	for _, verb := range []string{"build", "vet"} {
+		if out, err := c.run(w.ctx, "go", verb, "./..."); err != nil {
+			w.add(dir, "GOWORK=off go %s ./...\n%s", verb, firstOf(out, err))
+			return
+		}
+	}
+}
+
+// imports checks which packages may know which.
+func imports(w *work) {
+	for _, s := range w.steps {
+		w.stepImports(s.Dir, s.ModulePath(false))
+		w.stepImports(s.SolutionDir, s.ModulePath(true))
+	}
+	if !w.partial {
+		w.toolsImports()
+	}
+}
+
+// stepImports: the API's code knows no other module of the house, and its tests know the
+// lab alone. They are the same in starter and solution, so they can't name their own
+// module's packages either.
+func (w *work) stepImports(dir, module string) {
+	w.eachImport(dir, func(file, imported string) {
+		switch {
+		case !within(imported, rootPath):
+		case isTest(file) && within(imported, module):
+			w.add(file, "imports %s, which has another path in the other copy of this test", imported)
+		case isTest(file) && imported != labPath:
+			w.add(file, "imports %s; tests import %s alone", imported, labPath)
+		case !isTest(file) && !within(imported, module):
+			w.add(file, "imports %s; the API must stand without tools and other steps", imported)
+		}
+	})
+}
+
+// toolsImports: nothing knows the command, what the lab stands on doesn't know the lab,
+// and course and services know nothing of the house.
+func (w *work) toolsImports() {
+	w.eachImport(w.tools(), func(file, imported string) {
+		from := path.Dir(strings.TrimPrefix(w.rel(file), "tools/"))
+		leaf := from == "internal/course" || from == "internal/services"
+		switch {
+		case !within(imported, rootPath):
+		case within(imported, toolsPath+"/cmd"):
+			w.add(file, "imports %s; nothing imports a command", imported)
+		case within(imported, labPath) && within(from, "internal"):
+			w.add(file, "imports %s; the lab stands on internal, not the other way round", imported)
+		case leaf && imported != toolsPath+"/"+from:
+			w.add(file, "imports %s; %s imports nothing of the house", imported, path.Base(from))
+		case !within(imported, toolsPath):
+			w.add(file, "imports %s; tools imports no step", imported)
+		}
+	})
+}
+
+// within reports that an import path is root, or below it.
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+// eachImport calls visit for each import of each Go file below dir.
+func (w *work) eachImport(dir string, visit func(file, imported string)) {
+	for _, file := range w.goFiles(dir) {
+		list, err := importsOf(file)
+		if err != nil {
+			w.add(file, "%v", err)
+		}
+		for _, imported := range list {
+			visit(file, imported)
+		}
+	}
+}
+
+// goFiles lists the Go files below dir, without testdata.
+func (w *work) goFiles(dir string) []string {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != dir && apart(d.Name()):
+			return filepath.SkipDir
+		case !d.IsDir() && strings.HasSuffix(path, ".go"):
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		w.add(dir, "%v", err)
+	}
+	return files
+}
+
+// apart reports folders that hold no code of the module.
+func apart(name string) bool { return name == "testdata" || strings.HasPrefix(name, ".") }
+
+// maxLines is what a learner can be asked to read.
+const maxLines = 3000
+
+// size counts the lines of the last solution's Go files, without tests.
+func size(w *work) {
+	if len(w.Course.Steps) == 0 {
+		return
+	}
+	last := slices.MaxFunc(w.Course.Steps, func(a, b *course.Step) int { return a.Number - b.Number })
+	lines := 0
+	for _, file := range w.goFiles(last.SolutionDir) {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			w.add(file, "%v", err)
+		}
+		if !isTest(file) {
+			lines += strings.Count(string(src), "\n")
+		}
+	}
+	w.note = fmt.Sprintf("%d lines", lines)
+	if lines >= maxLines {
+		w.add(last.SolutionDir, "%d lines without tests; a learner reads all of them, so keep below %d", lines, maxLines)
+	}
+}

@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/boxoffice/tools/internal/course"
+)
+
+// Answer is another way to solve a step: a patch on its solution, below a few lines
+// that say what it is.
+type Answer struct {
+	Path     string // of the patch file
+	Claim    string // the first line: what is wrong, or what is done differently
+	Task     int    // the task that a wrong answer fails; 0 for a right one
+	CaughtBy string // the test that must turn red; "" for a right answer
+	Says     string // a piece of that test's message
+	AlsoRed  []string
+}
+
+// trailer is a line of an answer's head that the machine reads.
+var trailer = regexp.MustCompile(`^([A-Za-z]+(?:-[A-Za-z]+)?):\s*(.*)$`)
+
+// alsoRed is the value of an Also-red trailer. It has to give its reason.
+var alsoRed = regexp.MustCompile(`^(Test\w+) because \S.*$`)
+
+// ParseAnswer reads the head of a patch file. It doesn't look at the diff: git does.
+func ParseAnswer(path string, src []byte) (*Answer, error) {
+	head, err := patchHead(src)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{Path: path, Claim: strings.TrimSpace(head[0])}
+	if a.Claim == "" || trailer.MatchString(a.Claim) {
+		return nil, errors.New("the first line must say in words what this answer is")
+	}
+	for _, line := range head[1:] {
+		if m := trailer.FindStringSubmatch(line); m != nil {
+			if err := a.set(m[1], strings.TrimSpace(m[2])); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a, nil
+}
+
+// patchHead is the lines above the diff.
+func patchHead(src []byte) ([]string, error) {
+	var head []string
+	for line := range strings.Lines(string(src)) {
+		if strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "diff --git ") {
+			if len(head) == 0 {
+				return nil, errors.New("the patch has no text above its diff")
+			}
+			return head, nil
+		}
+		head = append(head, strings.TrimRight(line, "\r\n"))
+	}
+	return nil, errors.New("there is no diff (no line begins with \"--- \")")
+}
+
+// set takes one trailer. Words that merely end in a colon belong to the text, but a
+// known key in the wrong case is a mistake.
+func (a *Answer) set(key, value string) error {
+	known := []string{"Task", "Caught-by", "Says", "Also-red"}
+	if !slices.Contains(known, key) {
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
+			return fmt.Errorf("%q must be written %q", key+":", known[i]+":")
+		}
+		return nil
+	}
+	if value == "" {
+		return fmt.Errorf("%q is empty", key+":")
+	}
+	switch key {
+	case "Task":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 {
+			return fmt.Errorf("Task: %q is no task's number", value)
+		}
+		a.Task = n
+	case "Caught-by":
+		a.CaughtBy = value
+	case "Says":
+		a.Says = value
+	case "Also-red":
+		m := alsoRed.FindStringSubmatch(value)
+		if m == nil {
+			return fmt.Errorf("Also-red: %q must read \"TestX because …\"", value)
+		}
+		a.AlsoRed = append(a.AlsoRed, m[1])
+	}
+	return nil
+}
+
+// readAnswer reads one patch file.
+func readAnswer(path string) (*Answer, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAnswer(path, src)
+}
+
+// answers reads the patches of one folder of a solution, "wrong-answers" or
+// "right-answers", in the order of their names. A patch that can't be read is a
+// finding.
+func answers(s *course.Step, folder string, f *findings) []*Answer {
+	paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
+	var list []*Answer
+	for _, path := range paths {
+		a, err := readAnswer(path)
+		if err != nil {
+			f.add(path, "%v", err)
+			continue
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// Overlay applies the answer to a copy of the solution in scratch, an empty folder,
+// and returns what differs as the go command's -overlay wants it: the real path of each
+// file to its replacement, "" for a file that the answer deletes. The go command
+// ignores an overlay for a path that it doesn't read, so Overlay fails for an answer
+// that changes nothing, or changes a file that exists under another name.
+func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (map[string]string, error) {
+	solution, err := filepath.EvalSymlinks(solution)
+	if err != nil {
+		return nil, fmt.Errorf("find the solution: %w", err)
+	}
+	before, err := course.Files(solution)
+	if err != nil {
+		return nil, err
+	}
+	if err := copyFiles(solution, scratch, before); err != nil {
+		return nil, err
+	}
+	if err := a.apply(ctx, scratch); err != nil {
+		return nil, err
+	}
+	after, err := course.Files(scratch)
+	if err != nil {
+		return nil, err
+	}
+	overlay, err := compare(solution, before, scratch, after)
+	if err != nil {
+		return nil, err
+	}
+	return overlay, a.admissible(ctx, solution, overlay)
+}
+
+// apply runs git apply in dir, which git must not take for a part of a repository
+// around it: there it would skip every file in silence.
+func (a *Answer) apply(ctx context.Context, dir string) error {
+	path, err := filepath.Abs(a.Path)
+	if err != nil {
+		return err
+	}
+	env := []string{"GIT_CEILING_DIRECTORIES=" + filepath.Dir(dir), "LC_ALL=C"}
+	out, err := command{Dir: dir, Env: env}.run(ctx, "git", "apply", "--whitespace=nowarn", path)
+	if err != nil {
+		return fmt.Errorf("git apply refuses the patch: %s", firstOf(out, err))
+	}
+	return nil
+}
+
+// admissible refuses overlays that would prove nothing.
+func (a *Answer) admissible(ctx context.Context, solution string, overlay map[string]string) error {
+	if len(overlay) == 0 {
+		return errors.New("the patch changes nothing")
+	}
+	for _, path := range slices.Sorted(maps.Keys(overlay)) {
+		rel, _ := filepath.Rel(solution, path)
+		switch {
+		case strings.HasSuffix(path, "_test.go"):
+			return fmt.Errorf("the patch changes the test file %s", rel)
+		case strings.HasSuffix(path, ".go") || filepath.Base(path) == "go.mod":
+		default:
+			if err := embedded(ctx, solution, path, overlay); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// embedded fails unless the go command builds path into a package by go:embed, since
+// no other file can be replaced by an overlay. A deleted one counts as built in.
+func embedded(ctx context.Context, solution, path string, overlay map[string]string) error {
+	if overlay[path] == "" {
+		return nil
+	}
+	flag, remove, err := overlayFlag(filepath.Dir(overlay[path]), overlay)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	format := `{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}`
+	out, err := command{Dir: solution}.run(ctx, "go", "list", flag, "-f", format, "./...")
+	if err != nil {
+		return fmt.Errorf("list the solution's packages: %s", firstOf(out, err))
+	}
+	if !slices.Contains(strings.Split(out, "\n"), path) {
+		rel, _ := filepath.Rel(solution, path)
+		return fmt.Errorf("the patch changes %s, which the go command doesn't build in: the tests would never see it", rel)
+	}
+	return nil
+}
+
+func copyFiles(from, to string, files []string) error {
+	for _, rel := range files {
+		src, err := os.ReadFile(filepath.Join(from, rel))
+		if err != nil {
+			return fmt.Errorf("copy the solution: %w", err)
+		}
+		dst := filepath.Join(to, rel)
+		if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+			return fmt.Errorf("copy the solution: %w", err)
+		}
+		if err := os.WriteFile(dst, src, 0o644); err != nil {
+			return fmt.Errorf("copy the solution: %w", err)
+		}
+	}
+	return nil
+}
+
+// compare is the overlay that makes the module in old look like the one in new.
+func compare(old string, before []string, new string, after []string) (map[string]string, error) {
+	overlay := map[string]string{}
+	for _, rel := range before {
+		if !slices.Contains(after, rel) {
+			overlay[filepath.Join(old, rel)] = ""
+		}
+	}
+	for _, rel := range after {
+		is, err := os.ReadFile(filepath.Join(new, rel))
+		if err != nil {
+			return nil, fmt.Errorf("read the patched copy: %w", err)
+		}
+		was, err := os.ReadFile(filepath.Join(old, rel))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(was, is) {
+			overlay[filepath.Join(old, rel)] = filepath.Join(new, rel)
+		}
+	}
+	return overlay, nil
+}

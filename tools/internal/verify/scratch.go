@@ -1,0 +1,79 @@
+package verify
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// scratch is the folder of one run for patched copies, .workshop/verify/NUMBER. A run
+// holds a lock in its folder, so that the next one can remove what a killed one left.
+type scratch struct {
+	dir  string
+	lock *os.File
+}
+
+func newScratch(root string) (*scratch, error) {
+	parent := filepath.Join(root, ".workshop", "verify")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, fmt.Errorf("make a folder for patched copies: %w", err)
+	}
+	start, err := lockFile(filepath.Join(parent, "start.lock"), syscall.LOCK_EX)
+	if err != nil {
+		return nil, fmt.Errorf("wait for another verify to start: %w", err)
+	}
+	defer start.Close()
+	sweep(parent)
+	dir, err := os.MkdirTemp(parent, "")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for patched copies: %w", err)
+	}
+	lock, err := tryLock(dir)
+	if err != nil {
+		return nil, fmt.Errorf("lock the folder for patched copies: %w", err)
+	}
+	return &scratch{dir: dir, lock: lock}, nil
+}
+
+// sweep removes the folders whose run is gone.
+func sweep(parent string) {
+	dirs, _ := filepath.Glob(filepath.Join(parent, "*"))
+	for _, dir := range dirs {
+		if lock, err := tryLock(dir); err == nil {
+			os.RemoveAll(dir)
+			lock.Close()
+		}
+	}
+}
+
+// tryLock takes the lock of a run's folder, and fails when another run holds it.
+func tryLock(dir string) (*os.File, error) {
+	return lockFile(filepath.Join(dir, "lock"), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+func lockFile(path string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), how); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// folder makes an empty folder for one job, which removes it when it is done.
+func (s *scratch) folder() (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp(s.dir, "copy-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder for a patched copy: %w", err)
+	}
+	return dir, func() { os.RemoveAll(dir) }, nil
+}
+
+func (s *scratch) remove() {
+	os.RemoveAll(s.dir)
+	s.lock.Close()
+}
