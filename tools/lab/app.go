@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	_ "github.com/lib/pq" // App.DB speaks to PostgreSQL through it
@@ -24,12 +25,13 @@ type App struct {
 	// Instances are the processes of the API: one, unless [Instances] said more.
 	Instances []*Instance
 
-	t      testing.TB
-	client *http.Client
-	tokens sync.Map // token → the User who logged in
-	direct string
-	open   sync.Once
-	db     *sql.DB
+	t        testing.TB
+	client   *http.Client
+	tokens   sync.Map // token → the User who logged in
+	direct   string
+	troubled atomic.Bool // a request had no answer, or a 5xx
+	open     sync.Once
+	db       *sql.DB
 }
 
 // Option changes how [Start] starts the API.
@@ -135,9 +137,10 @@ func (a *App) closeDB() {
 // logTail is how many of the API's last log lines a failed test shows.
 const logTail = 12
 
-// showLogs prints the last log lines of each instance under a failed test.
+// showLogs prints the last log lines of each instance under a failed test in
+// which the API itself failed: a request had no answer, or a 5xx.
 func (a *App) showLogs() {
-	if !a.t.Failed() {
+	if !a.t.Failed() || !a.troubled.Load() {
 		return
 	}
 	for _, instance := range a.Instances {

@@ -137,6 +137,14 @@ func (a *App) Burst(n int, request func(i int) *Request) []*Response {
 }
 
 func (a *App) send(r *Request) *Response {
+	response := a.exchange(r)
+	if response.Err != nil || response.Status >= http.StatusInternalServerError {
+		a.troubled.Store(true)
+	}
+	return response
+}
+
+func (a *App) exchange(r *Request) *Response {
 	response := &Response{app: a, request: r}
 	url := a.Instances[r.instance].URL + r.path
 	request, err := http.NewRequest(r.method, url, bytes.NewReader(r.body))

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"example.com/boxoffice/tools/internal/services"
 )
 
 func main() {
+	services.RunIfSupervisor()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newRootCmd(newEnv()).ExecuteContext(ctx)
 	stop()

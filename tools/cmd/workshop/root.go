@@ -21,6 +21,8 @@ func newRootCmd(e *env) *cobra.Command {
 		newServicesCmd(e),
 		newDoctorCmd(e),
 		newVerifyCmd(e),
+		newGuardCmd(),
+		newLoginCmd(e),
 	)
 	return root
 }
