@@ -3,7 +3,6 @@ package services
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -224,9 +223,3 @@ func (e *NotFoundError) Error() string {
 }
 
 func (e *NotFoundError) Unwrap() error { return e.Download }
-
-// isNotFound tells whether looking ended with nothing, so that a download makes sense.
-func isNotFound(err error) bool {
-	var none *NotFoundError
-	return errors.As(err, &none)
-}
