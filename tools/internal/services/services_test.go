@@ -28,7 +28,20 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childVariable); text != "" {
 		os.Exit(beChild(text))
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// testCache spares all but the first test an initdb.
+var testCache string
+
+func run(m *testing.M) int {
+	var err error
+	if testCache, err = os.MkdirTemp("", "bxcache"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(testCache)
+	return m.Run()
 }
 
 // beChild starts the server, prints its run folder and holds it until stdin ends.
@@ -58,7 +71,7 @@ func fresh(t *testing.T) settings {
 		Idle:    time.Minute,
 		State:   filepath.Join(dir, "state"),
 		Storage: []string{filepath.Join(dir, "state")},
-		Cache:   filepath.Join(os.TempDir(), fmt.Sprintf("boxoffice-test-cache-%d", os.Getuid())),
+		Cache:   testCache,
 		System:  thisSystem(),
 	}
 	t.Cleanup(func() {
