@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/boxoffice/solutions/02-layers/boxoffice"
+)
+
+// statuses says how the errors of the boxoffice are answered.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{boxoffice.ErrInvalid, http.StatusBadRequest},
+	{boxoffice.ErrUnauthenticated, http.StatusUnauthorized},
+	{boxoffice.ErrBadCredentials, http.StatusUnauthorized},
+	{boxoffice.ErrForbidden, http.StatusForbidden},
+	{boxoffice.ErrNotFound, http.StatusNotFound},
+	{boxoffice.ErrEmailTaken, http.StatusConflict},
+	{boxoffice.ErrSoldOut, http.StatusConflict},
+	{boxoffice.ErrTooManyTickets, http.StatusUnprocessableEntity},
+	{boxoffice.ErrEventBegun, http.StatusUnprocessableEntity},
+}
+
+// fail answers a request that ended in an error.
+func fail(c *gin.Context, err error) {
+	c.AbortWithStatusJSON(statusOf(err), gin.H{"error": err.Error()})
+}
+
+func statusOf(err error) int {
+	for _, known := range statuses {
+		if errors.Is(err, known.err) {
+			return known.status
+		}
+	}
+	return http.StatusInternalServerError
+}
