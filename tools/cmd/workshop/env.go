@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
 )
 
 // env is what a command sees of the world. Commands read and print through it alone,
@@ -22,7 +24,12 @@ type env struct {
 	getenv func(name string) string
 	plain  bool // --plain: no colours, no decoration, no keys
 
-	course *course.Course
+	runTests   func(context.Context, runner.Options, func(runner.Test)) (*runner.Result, error)
+	startNeeds func(ctx context.Context, say func(string)) (stop func(), err error)
+
+	course     *course.Course
+	state      *progress.State
+	saveFailed bool
 }
 
 // newEnv is the env of this process.
@@ -31,7 +38,10 @@ func newEnv() *env {
 	if err != nil {
 		cwd = "."
 	}
-	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, getenv: os.Getenv}
+	return &env{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, getenv: os.Getenv,
+		runTests: runner.Run, startNeeds: startPostgres,
+	}
 }
 
 // Interactive reports whether somebody is there to press keys: stdin and stdout are
@@ -85,9 +95,12 @@ func (e *env) Course() (*course.Course, error) {
 	return c, nil
 }
 
-// Progress is the learner's place. A damaged file is reported on stderr, not returned:
+// Progress is the learner's place, read once. A damaged file is reported on stderr, not returned:
 // the course goes on without it.
 func (e *env) Progress() (*progress.State, error) {
+	if e.state != nil {
+		return e.state, nil
+	}
 	c, err := e.Course()
 	if err != nil {
 		return nil, err
@@ -96,11 +109,10 @@ func (e *env) Progress() (*progress.State, error) {
 	var damaged *progress.DamagedError
 	if errors.As(err, &damaged) {
 		fmt.Fprintf(e.stderr, "workshop: %v\n", damaged)
-		return s, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return nil, &problem{what: "can't read where you stand", why: err, next: "go tool workshop doctor"}
 	}
+	e.state = s
 	return s, nil
 }
 

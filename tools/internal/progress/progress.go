@@ -25,6 +25,7 @@ type State struct {
 	Current int               // the number of the step they work on; 1 at first
 	Done    map[int]time.Time // when a step was first green
 	Hints   map[TaskID]int    // how many hints of a task were opened
+	Tasks   map[TaskID]string // how a task's tests ended when they last ran: one word
 	Greeted bool              // the first run is over
 
 	path string
@@ -52,7 +53,7 @@ func (e *DamagedError) Error() string {
 // the beginning. From a damaged one it takes the lines that it can read, moves the file
 // aside, and returns the state together with a DamagedError.
 func Load(root string) (*State, error) {
-	s := &State{Current: 1, Done: map[int]time.Time{}, Hints: map[TaskID]int{}}
+	s := &State{Current: 1, Done: map[int]time.Time{}, Hints: map[TaskID]int{}, Tasks: map[TaskID]string{}}
 	s.path = filepath.Join(root, Folder, "progress.txt")
 	src, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,6 +104,14 @@ func (s *State) parseLine(line string) bool {
 			s.Done[n] = at
 		}
 		return err == nil && timeErr == nil
+	case words[0] == "task" && len(words) == 4:
+		step, err1 := strconv.Atoi(words[1])
+		task, err2 := strconv.Atoi(words[2])
+		err := errors.Join(err1, err2)
+		if err == nil {
+			s.Tasks[TaskID{step, task}] = words[3]
+		}
+		return err == nil
 	case words[0] == "hints" && len(words) == 4:
 		step, err1 := strconv.Atoi(words[1])
 		task, err2 := strconv.Atoi(words[2])
@@ -131,6 +140,7 @@ func keepAside(path string) string {
 //	current 2                       the step that a bare `workshop` shows
 //	done 1 2026-01-31T18:04:05Z     the step was green then, for the first time
 //	hints 2 1 3                     of step 2, task 1, three hints were opened
+//	task 2 1 red                    the tests of step 2, task 1 were red when they last ran
 //	greeted                         the first run is over
 func (s *State) Save() error {
 	var b strings.Builder
@@ -142,6 +152,9 @@ func (s *State) Save() error {
 	byPlace := func(a, b TaskID) int { return 1000*(a.Step-b.Step) + a.Task - b.Task }
 	for _, id := range slices.SortedFunc(maps.Keys(s.Hints), byPlace) {
 		fmt.Fprintf(&b, "hints %d %d %d\n", id.Step, id.Task, s.Hints[id])
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(s.Tasks), byPlace) {
+		fmt.Fprintf(&b, "task %d %d %s\n", id.Step, id.Task, s.Tasks[id])
 	}
 	if s.Greeted {
 		b.WriteString("greeted\n")

@@ -20,6 +20,7 @@ func TestStateIsKept(t *testing.T) {
 	assert.True(t, s.MarkDone(1, at))
 	assert.False(t, s.MarkDone(1, at.Add(time.Hour)), "the first time counts")
 	s.Hints[TaskID{2, 1}] = 3
+	s.Tasks[TaskID{2, 1}] = "red"
 	require.NoError(t, s.Save())
 
 	again, err := Load(root)

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"go/version"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/services"
+)
+
+// bare is the command without a subcommand: where the learner stands, the state of their
+// step, and what to do next. On a terminal it goes on as watch.
+func (e *env) bare(ctx context.Context) error {
+	step, err := e.Step("")
+	if err != nil {
+		return err
+	}
+	if err := e.checkGo(); err != nil {
+		return err
+	}
+	state, err := e.Progress()
+	if err != nil {
+		return err
+	}
+	if !state.Greeted {
+		if err := e.firstRun(ctx, step); err != nil {
+			return err
+		}
+		state.Greeted = true
+		e.save(state)
+	}
+	if e.Interactive() {
+		return e.watch(ctx, step)
+	}
+	b, err := e.runBoard(ctx, step, testFlags{})
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(e.stdout, b)
+	return nil
+}
+
+// checkGo compares the Go that built this command with what go.work asks for.
+func (e *env) checkGo() error {
+	src, err := os.ReadFile(filepath.Join(e.course.Root, "go.work"))
+	if err != nil {
+		return &problem{what: "can't read go.work", why: err, next: "git checkout -- go.work"}
+	}
+	for line := range strings.Lines(string(src)) {
+		want, ok := strings.CutPrefix(strings.TrimSpace(line), "go ")
+		if ok && version.Compare(runtime.Version(), "go"+strings.TrimSpace(want)) < 0 {
+			return &problem{what: fmt.Sprintf("the course needs Go %s, and this is %s", want, runtime.Version()),
+				next: "install it from https://go.dev/dl/ and open a new terminal"}
+		}
+	}
+	return nil
+}
+
+// firstRun says what happens before anything else does, and then compiles, which takes
+// long the first time.
+func (e *env) firstRun(ctx context.Context, s *course.Step) error {
+	st := e.style()
+	fmt.Fprintf(e.stdout, "%s\n\n%s\n\n", st.paint(bold, "Welcome to Boxoffice."), st.wrap(
+		"This first run gets the course ready: Go downloads and compiles what the steps use, which takes a minute or so. "+
+			"Later runs take seconds. "+postgresOutlook(e.getenv), 0))
+	ticker := e.newTicker()
+	defer ticker.stop()
+	ticker.start("compiling")
+	err := runner.Compile(ctx, s, firstRunLines(ticker))
+	if err != nil && ctx.Err() == nil {
+		return &problem{what: "can't compile the course", why: err, next: "go tool workshop doctor"}
+	}
+	return err
+}
+
+// postgresOutlook says where PostgreSQL will come from.
+func postgresOutlook(getenv func(string) string) string {
+	if getenv("WORKSHOP_DATABASE_URL") != "" {
+		return "PostgreSQL is the one of WORKSHOP_DATABASE_URL."
+	}
+	if dir, _, err := services.FindPostgres(); err == nil && dir != "" {
+		return "PostgreSQL is here, in " + dir + "; the workshop runs a private one of it."
+	}
+	return "No PostgreSQL was found here, so a private one is downloaded, for the workshop alone."
+}
+
+// firstRunLines passes on what go does: all of it to a line that moves, and otherwise
+// downloads and every fiftieth package, so that a log stays short.
+func firstRunLines(t *ticker) func(string) {
+	compiled := 0
+	return func(line string) {
+		if pkg, ok := strings.CutPrefix(line, "compiled "); ok {
+			compiled++
+			line = fmt.Sprintf("%d packages, now %s", compiled, pkg)
+			if !t.moving && compiled%50 != 0 {
+				return
+			}
+		}
+		t.say(line)
+	}
+}

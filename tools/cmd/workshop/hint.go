@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+func newHintCmd(e *env) *cobra.Command {
+	var task int
+	cmd := &cobra.Command{
+		Use:   "hint [STEP]",
+		Short: "Open one more hint for the first task that is red",
+		Long: `Open one more hint each time: first a question, then a pointer, then an excerpt.
+Without --task it is for the first task that isn't green.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: e.completeStep,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			step, err := e.Step(strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("task") && step.Task(task) == nil {
+				return usage(fmt.Errorf("step %02d has no task %d; its tasks are 1 to %d", step.Number, task, len(step.Tasks)),
+					fmt.Sprintf("go tool workshop test %02d", step.Number))
+			}
+			text, err := e.hint(cmd.Context(), step, task)
+			if err == nil {
+				fmt.Fprintln(e.stdout, text)
+			}
+			return err
+		},
+	}
+	cmd.Flags().IntVarP(&task, "task", "t", 0, "the `NUMBER` of the task")
+	return cmd
+}
+
+// hint opens the next hint of a task; task 0 is the first that isn't green, which the
+// tests are asked for unless they have run before.
+func (e *env) hint(ctx context.Context, s *course.Step, task int) (string, error) {
+	state, err := e.Progress()
+	if err != nil {
+		return "", err
+	}
+	if task == 0 && !everRan(state, s) {
+		if _, err := e.runBoard(ctx, s, testFlags{}); err != nil {
+			return "", err
+		}
+	}
+	if task == 0 {
+		task = firstOpenTask(state, s)
+	}
+	if task == 0 {
+		return fmt.Sprintf("Every task of step %02d is green: there is nothing to hint at.\nFor one task all the same: go tool workshop hint %02d --task 1", s.Number, s.Number), nil
+	}
+	text := openHint(e.style(), state, s, s.Task(task))
+	e.save(state)
+	return text, nil
+}
+
+func everRan(state *progress.State, s *course.Step) bool {
+	for _, t := range s.Tasks {
+		if state.Tasks[progress.TaskID{Step: s.Number, Task: t.Number}] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// firstOpenTask is the first task whose tests weren't green when they last ran, 0 when
+// all were.
+func firstOpenTask(state *progress.State, s *course.Step) int {
+	for _, t := range s.Tasks {
+		if state.Tasks[progress.TaskID{Step: s.Number, Task: t.Number}] != runner.Green.String() {
+			return t.Number
+		}
+	}
+	return 0
+}
+
+// openHint is one more hint of a task, or all of them when none is left.
+func openHint(st style, state *progress.State, s *course.Step, t *course.Task) string {
+	id := progress.TaskID{Step: s.Number, Task: t.Number}
+	opened := min(state.Hints[id], len(t.Hints))
+	if opened == len(t.Hints) {
+		return noMoreHints(st, s, t)
+	}
+	state.Hints[id] = opened + 1
+	head := fmt.Sprintf("Hint %d of %d for task %d: %s", opened+1, len(t.Hints), t.Number, t.Title)
+	return st.paint(bold, strings.TrimSpace(st.wrap(head, 0))) + "\n\n" + st.wrap(t.Hints[opened], 2)
+}
+
+func noMoreHints(st style, s *course.Step, t *course.Task) string {
+	if len(t.Hints) == 0 {
+		return fmt.Sprintf("Task %d has no hints. The lesson: site/content/steps/%s.md", t.Number, s.Name)
+	}
+	lines := []string{st.paint(bold, st.wrap(fmt.Sprintf("There are no more hints for task %d: %s. All of them:", t.Number, t.Title), 0)), ""}
+	for i, h := range t.Hints {
+		lines = append(lines, fmt.Sprintf("  %d  %s", i+1, strings.TrimLeft(st.wrap(h, 5), " ")))
+	}
+	return strings.Join(append(lines, "", fmt.Sprintf("The solution, beside your code: go tool workshop diff %02d", s.Number)), "\n")
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// style writes text for one kind of output: with colours or without, with signs or in
+// words alone. Meaning is never in the colour only.
+type style struct {
+	colour bool
+	plain  bool // no signs beyond letters
+	width  int  // columns of the terminal
+}
+
+func (e *env) style() style {
+	columns, _ := e.Size()
+	return style{colour: e.Colour(), plain: e.plain, width: columns}
+}
+
+// The SGR codes in use; all are among the sixteen that a terminal's theme chooses.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func (s style) paint(code, text string) string {
+	if !s.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// mark is the word for a state, with its sign unless plain.
+func (s style) mark(word string) string {
+	m := map[string]struct{ sign, code string }{
+		"PASS": {"✓ ", green}, "FAIL": {"✗ ", red}, "TODO": {"… ", yellow},
+	}[word]
+	if s.plain {
+		return s.paint(m.code, word)
+	}
+	return s.paint(m.code, m.sign+word)
+}
+
+// dash is what stands between two thoughts.
+func (s style) dash() string {
+	if s.plain {
+		return "-"
+	}
+	return "·"
+}
+
+// textWidth is where prose is wrapped: at the terminal's edge, and never beyond what
+// reads well.
+func (s style) textWidth() int { return max(min(s.width, 88), 30) }
+
+// wrap breaks prose into lines of at most the text width, each indented by so many
+// spaces. Lines that are indented already, such as code, stay as they are.
+func (s style) wrap(text string, indent int) string {
+	margin := strings.Repeat(" ", indent)
+	var out []string
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+			out = append(out, margin+line)
+			continue
+		}
+		out = append(out, fold(line, s.textWidth()-indent, margin)...)
+	}
+	return strings.Join(out, "\n")
+}
+
+// fold breaks one line at its spaces.
+func fold(line string, width int, margin string) []string {
+	var lines []string
+	current := ""
+	for _, word := range strings.Fields(line) {
+		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, margin+current)
+			current = ""
+		}
+		if current != "" {
+			current += " "
+		}
+		current += word
+	}
+	return append(lines, strings.TrimRight(margin+current, " "))
+}
+
+// clip shortens uncoloured text to a number of columns.
+func clip(text string, columns int) string {
+	if columns < 1 {
+		return ""
+	}
+	if utf8.RuneCountInString(text) <= columns {
+		return text
+	}
+	return string([]rune(text)[:columns-1]) + "…"
+}
+
+// labelled writes a label and, beside it, text that is wrapped to the right of it.
+func (s style) labelled(label, text string) string {
+	const column = 11
+	wrapped := s.wrap(text, column)
+	return s.paint(bold, label) + strings.Repeat(" ", max(1, column-utf8.RuneCountInString(label))) + strings.TrimLeft(wrapped, " ")
+}

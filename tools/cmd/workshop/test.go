@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+// testFlags are the options of `workshop test`.
+type testFlags struct{ solution, json, all, race bool }
+
+func newTestCmd(e *env) *cobra.Command {
+	var f testFlags
+	cmd := &cobra.Command{
+		Use:   "test [STEP]",
+		Short: "Run a step's tests once",
+		Long: `Run the tests of a step once, and show its tasks, the first failure and what to do next.
+The exit code is 0 when the step is green and 1 when it is red.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: e.completeStep,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			step, err := e.Step(strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			return e.test(cmd.Context(), step, f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.solution, "solution", false, "test the solution instead of your code")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "show every failure whole")
+	cmd.Flags().BoolVar(&f.race, "race", false, "with Go's race detector (slow to build the first time)")
+	return cmd
+}
+
+func (e *env) test(ctx context.Context, s *course.Step, f testFlags) error {
+	b, err := e.runBoard(ctx, s, f)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = writeJSON(e, reportOf(b))
+	} else {
+		_, err = fmt.Fprint(e.stdout, b)
+	}
+	if err == nil && !b.result.Green() {
+		return errRed
+	}
+	return err
+}
+
+// runBoard starts what the tests need, runs them, and is the board that shows them.
+func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board, error) {
+	c, err := e.Course()
+	if err != nil {
+		return nil, err
+	}
+	state, err := e.Progress()
+	if err != nil {
+		return nil, err
+	}
+	ticker := e.newTicker()
+	defer ticker.stop()
+	stop, err := e.startNeeds(ctx, ticker.say)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	ticker.start(fmt.Sprintf("testing %s", s.Name))
+	options := runner.Options{Step: s, Solution: f.solution, Race: f.race, Progress: ticker.say}
+	result, err := e.attempt(ctx, options, ticker.test)
+	if err != nil {
+		return nil, err
+	}
+	return &board{style: e.style(), course: c, step: s, state: state, result: result, cwd: e.cwd, solution: f.solution, all: f.all}, nil
+}
+
+// testReport is what `test --json` prints.
+type testReport struct {
+	Step    int          `json:"step"`
+	Name    string       `json:"name"`
+	Green   bool         `json:"green"`
+	Build   string       `json:"build,omitempty"`
+	Panic   string       `json:"panic,omitempty"`
+	Changed []string     `json:"changed_tests,omitempty"`
+	Seconds float64      `json:"seconds"`
+	Tasks   []taskReport `json:"tasks"` // the guards are task 0
+	Extra   []testLine   `json:"extra,omitempty"`
+}
+
+type taskReport struct {
+	Number  int          `json:"number"`
+	Title   string       `json:"title"`
+	State   runner.State `json:"state"`
+	Tests   []testLine   `json:"tests"`
+	Missing []string     `json:"missing,omitempty"`
+}
+
+type testLine struct {
+	Name    string        `json:"name"`
+	Status  runner.Status `json:"status"`
+	Output  string        `json:"output,omitempty"`
+	Seconds float64       `json:"seconds"`
+}
+
+func reportOf(b *board) testReport {
+	r := testReport{
+		Step: b.step.Number, Name: b.step.Name, Green: b.result.Green(), Build: b.result.Build,
+		Panic: b.result.Panic, Changed: b.result.Changed, Seconds: b.result.Elapsed.Seconds(),
+		Extra: testLines(b.result.Extra()),
+	}
+	for _, t := range b.result.Tasks(b.step) {
+		r.Tasks = append(r.Tasks, taskReport{t.Task.Number, t.Task.Title, t.State, testLines(t.Tests), t.Missing})
+	}
+	return r
+}
+
+func testLines(tests []runner.Test) []testLine {
+	lines := []testLine{}
+	for _, t := range tests {
+		line := testLine{Name: t.Name, Status: t.Status, Seconds: t.Elapsed.Seconds()}
+		if t.Status != runner.Passed {
+			line.Output = t.Output
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func writeJSON(e *env, value any) error {
+	encoder := json.NewEncoder(e.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// completeStep offers the names of steps to a shell.
+func (e *env) completeStep(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	c, err := e.Course()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, s := range c.Steps {
+		names = append(names, cobra.CompletionWithDesc(s.Name, s.Title))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

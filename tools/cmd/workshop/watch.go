@@ -1,0 +1,374 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/saves"
+)
+
+func newWatchCmd(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch [STEP]",
+		Short: "Run a step's tests whenever you save",
+		Long: `Run the tests of a step now and whenever you save one of its files. A newer save ends the
+run before it. It stays at the step until you say otherwise.
+
+  h  one more hint     a  all failures whole     r  run again
+  n  next step         q  quit
+
+With --plain it appends instead of redrawing, and Ctrl-C ends it. Without a terminal it runs
+once, as "test" does. WORKSHOP_POLL=1 looks for saved files instead of waiting for events,
+for file systems that don't tell.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: e.completeStep,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			step, err := e.Step(strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			if _, ok := terminal(e.stdout); !ok {
+				return e.test(cmd.Context(), step, testFlags{})
+			}
+			return e.watch(cmd.Context(), step)
+		},
+	}
+}
+
+// watch starts what the tests need and watches until it is ended.
+func (e *env) watch(ctx context.Context, s *course.Step) (err error) {
+	c, err := e.Course()
+	if err != nil {
+		return err
+	}
+	state, err := e.Progress()
+	if err != nil {
+		return err
+	}
+	ticker := e.newTicker()
+	stop, err := e.startNeeds(ctx, ticker.say)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &watch{env: e, course: c, state: state, step: s, ticker: ticker, crashed: make(chan any, 1)}
+	w.follow = func(ctx context.Context, s *course.Step) <-chan struct{} {
+		return saves.Watch(ctx, s.Dir, saves.Options{Poll: polls(e.getenv("WORKSHOP_POLL")), Notice: w.announce})
+	}
+	keys := make(chan rune)
+	if e.Interactive() {
+		restore, err := rawTerminal(e.stdin)
+		if err != nil {
+			return &problem{what: "can't read keys from the terminal", why: err, next: "go tool workshop watch --plain"}
+		}
+		defer restore()
+		defer func() { e.stdout, e.stderr = asIs(e.stdout), asIs(e.stderr) }()
+		e.stdout, e.stderr = rawWriter{e.stdout}, rawWriter{e.stderr}
+		w.ticker.out, w.keyed = e.stderr, true
+		w.spawn(func() { readKeys(e.stdin, keys) })
+	}
+	return w.loop(ctx, keys)
+}
+
+func asIs(w io.Writer) io.Writer {
+	if raw, ok := w.(rawWriter); ok {
+		return raw.out
+	}
+	return w
+}
+
+func polls(value string) bool { return value != "" && value != "0" }
+
+// errNewer stops a run that a newer save replaces.
+var errNewer = errors.New("a newer save came")
+
+// watch is one learner at one step. Everything that happens to it comes through loop,
+// one thing at a time.
+type watch struct {
+	env    *env
+	course *course.Course
+	state  *progress.State
+	step   *course.Step
+	ticker *ticker
+	keyed  bool // somebody can press keys
+	follow func(context.Context, *course.Step) <-chan struct{}
+
+	crashed chan any      // what a goroutine panicked with
+	ended   chan finished // of the run that goes on
+	cancel  context.CancelCauseFunc
+	running bool
+	again   bool // run once more as soon as the run that was stopped has ended
+
+	result  *runner.Result
+	failure error  // why there is no result
+	all     bool   // show every failure whole
+	below   string // a hint, or an answer to a key
+	leaving bool   // n was pressed once at a step that isn't green
+	notice  string // how saves are noticed, when that isn't by events
+	notices chan string
+}
+
+// finished is what a run came to.
+type finished struct {
+	result *runner.Result
+	err    error
+}
+
+// announce takes a notice from the goroutine that looks for saves.
+func (w *watch) announce(line string) {
+	select {
+	case w.notices <- line:
+	default:
+	}
+}
+
+// spawn runs a goroutine whose panic ends the loop, which puts the terminal back.
+func (w *watch) spawn(do func()) {
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				w.crashed <- p
+			}
+		}()
+		do()
+	}()
+}
+
+// loop runs the tests now and after each save, and answers keys, until q is pressed or
+// ctx ends. No run goes on when it returns.
+func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
+	w.ended, w.notices = make(chan finished, 1), make(chan string, 4)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil) // ends the watching of every step that was followed
+	saved := w.follow(ctx, w.step)
+	defer w.abandon()
+	w.run(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case p := <-w.crashed:
+			panic(p)
+		case w.notice = <-w.notices:
+			if !w.running {
+				w.draw()
+			}
+		case _, ok := <-saved:
+			if !ok {
+				saved = nil
+				continue
+			}
+			w.rerun(ctx)
+		case f := <-w.ended:
+			w.finish(ctx, f)
+		case key, ok := <-keys:
+			if !ok {
+				keys = nil // stdin ended: saves still count
+				continue
+			}
+			before := w.step
+			if err := w.press(ctx, key); err != nil {
+				return ignoreQuit(err)
+			}
+			if w.step != before {
+				saved = w.follow(ctx, w.step)
+				w.rerun(ctx)
+			}
+		}
+	}
+}
+
+var errQuit = errors.New("quit")
+
+func ignoreQuit(err error) error {
+	if errors.Is(err, errQuit) {
+		return nil
+	}
+	return err
+}
+
+// run starts the tests.
+func (w *watch) run(ctx context.Context) {
+	ctx, w.cancel = context.WithCancelCause(ctx)
+	w.running, w.leaving = true, false
+	step := w.step
+	w.ticker.start("testing " + step.Name)
+	w.spawn(func() {
+		options := runner.Options{Step: step, Progress: w.ticker.say}
+		result, err := w.env.runTests(ctx, options, w.ticker.test)
+		w.ended <- finished{result, err}
+	})
+}
+
+// rerun starts the tests, once a run that goes on is stopped.
+func (w *watch) rerun(ctx context.Context) {
+	if !w.running {
+		w.run(ctx)
+		return
+	}
+	w.again = true
+	w.cancel(errNewer)
+}
+
+// finish takes a result, or starts the run that replaces it.
+func (w *watch) finish(ctx context.Context, f finished) {
+	w.ticker.stop()
+	w.cancel(nil)
+	w.running = false
+	if w.again {
+		w.again = false
+		w.run(ctx)
+		return
+	}
+	if ctx.Err() != nil {
+		return // the loop ends
+	}
+	w.result, w.failure, w.all, w.below = f.result, f.err, false, ""
+	if f.err == nil {
+		w.env.remember(w.step, f.result)
+	}
+	w.draw()
+}
+
+// abandon stops the run that goes on and waits for its end.
+func (w *watch) abandon() {
+	if w.running {
+		w.cancel(context.Canceled)
+		select {
+		case <-w.ended:
+		case p := <-w.crashed:
+			w.ticker.stop()
+			panic(p)
+		}
+	}
+	w.ticker.stop()
+}
+
+// press answers a key.
+func (w *watch) press(ctx context.Context, key rune) error {
+	if key != 'n' {
+		w.leaving = false
+	}
+	switch key {
+	case 'q', keyEnd:
+		return errQuit
+	case keyInterrupt:
+		return context.Canceled
+	case 'r':
+		w.rerun(ctx)
+	case 'h', 'a', 'n':
+		if w.running || w.result == nil {
+			return nil // the answer would be about the code before
+		}
+		w.answer(key)
+	}
+	return nil
+}
+
+func (w *watch) answer(key rune) {
+	w.below = ""
+	switch key {
+	case 'a':
+		w.all = !w.all
+	case 'h':
+		w.below = w.hint()
+	case 'n':
+		if w.goOn() {
+			return
+		}
+	}
+	w.draw()
+}
+
+func (w *watch) hint() string {
+	task := firstOpenTask(w.state, w.step)
+	if task == 0 || w.result.Green() {
+		return "Every task is green: there is nothing to hint at."
+	}
+	text := openHint(w.env.style(), w.state, w.step, w.step.Task(task))
+	w.env.save(w.state)
+	return text
+}
+
+// goOn moves to the next step, and asks first when this one isn't green.
+func (w *watch) goOn() bool {
+	next := w.course.Next(w.step)
+	switch {
+	case next == nil:
+		w.below = "This is the last step."
+	case !w.result.Green() && !w.leaving:
+		w.leaving = true
+		w.below = fmt.Sprintf("Step %02d isn't green yet. Press n again to leave it and go on to %s.", w.step.Number, next.Name)
+	default:
+		w.step, w.state.Current = next, next.Number
+		w.result, w.leaving = nil, false
+		w.env.save(w.state)
+		return true
+	}
+	return false
+}
+
+// draw shows everything anew. What was there before stays in the terminal's memory
+// only as far as it had scrolled off, so that looking back is not a wall of repetitions.
+func (w *watch) draw() {
+	var b strings.Builder
+	if w.keyed {
+		b.WriteString("\x1b[H\x1b[J")
+	} else {
+		b.WriteString("\n")
+	}
+	b.WriteString(w.content())
+	fmt.Fprint(w.env.stdout, b.String())
+}
+
+func (w *watch) content() string {
+	st := w.env.style()
+	var parts []string
+	if w.failure != nil {
+		parts = append(parts, fmt.Sprintf("The tests can't be run: %v\n  next: go tool workshop doctor", w.failure))
+	}
+	if w.result != nil {
+		board := &board{style: st, course: w.course, step: w.step, state: w.state, result: w.result, cwd: w.env.cwd, all: w.all, keys: w.keyed}
+		parts = append(parts, strings.TrimRight(board.String(), "\n"))
+	}
+	if w.below != "" {
+		parts = append(parts, w.below)
+	}
+	if w.notice != "" {
+		parts = append(parts, st.paint(dim, st.wrap("Note: "+w.notice, 0)))
+	}
+	parts = append(parts, w.footer(st))
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+func (w *watch) footer(st style) string {
+	took := ""
+	if w.result != nil {
+		took = fmt.Sprintf(" (%.1f s)", w.result.Elapsed.Seconds())
+	}
+	if !w.keyed {
+		return "Waiting for you to save a file" + took + ". Ctrl-C ends."
+	}
+	var keys []string
+	for _, k := range [][2]string{{"h", "hint"}, {"a", w.allLabel()}, {"r", "run again"}, {"n", "next step"}, {"q", "quit"}} {
+		keys = append(keys, st.paint(bold, k[0])+" "+k[1])
+	}
+	return st.paint(dim, "Waiting for you to save a file"+took+".") + "\n" + strings.Join(keys, "   ")
+}
+
+func (w *watch) allLabel() string {
+	if w.all {
+		return "first failure"
+	}
+	return "all failures"
+}
