@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
 	"example.com/boxoffice/tools/internal/pgtap"
 	"example.com/boxoffice/tools/internal/seed"
 	"example.com/boxoffice/tools/internal/services"
@@ -33,9 +36,17 @@ func Open(ctx context.Context, migrate func(ctx context.Context, databaseURL str
 	b := &Bench{postgres: postgres}
 	if err := b.prepare(ctx, migrate, progress); err != nil {
 		b.Close()
-		return nil, err
+		return nil, explain(err)
 	}
 	return b, nil
+}
+
+// explain says what helps where the server's own words don't.
+func explain(err error) error {
+	if pq.As(err, pqerror.DiskFull) != nil {
+		return fmt.Errorf("%w\nThe disk under PostgreSQL's data is full. Make room, or name another folder: export WORKSHOP_STATE=/path/to/folder\nThen, once: go tool workshop services stop", err)
+	}
+	return err
 }
 
 func (b *Bench) prepare(ctx context.Context, migrate func(context.Context, string) error, progress func(string)) (err error) {
@@ -54,7 +65,7 @@ func (b *Bench) Close() { _ = b.postgres.Close() }
 func (b *Bench) Clone(ctx context.Context) (directURL string, drop func(context.Context) error, err error) {
 	database, err := seed.Clone(ctx, b.postgres, b.template)
 	if err != nil {
-		return "", nil, err
+		return "", nil, explain(err)
 	}
 	return b.postgres.URL(database.Name), database.Drop, nil
 }
@@ -75,7 +86,7 @@ type Wires struct {
 func (b *Bench) Wire(ctx context.Context) (*Wires, error) {
 	database, err := seed.Clone(ctx, b.postgres, b.template)
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	w := &Wires{DirectURL: b.postgres.URL(database.Name), drop: database.Drop}
 	if err := w.tap(b.postgres, database.Name); err != nil {

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/user"
@@ -16,7 +17,7 @@ type settings struct {
 	Bin         string        // WORKSHOP_POSTGRES_BIN: use these binaries, look nowhere else
 	Offline     bool          // WORKSHOP_OFFLINE: never download
 	Idle        time.Duration // WORKSHOP_IDLE: how long the server outlives its last user
-	State       string        // WORKSHOP_STATE: folder for locks, and for data where memory is short
+	State       string        // below WORKSHOP_STATE: folder for locks, and for data where memory is short
 	Storage     []string      // where data may live, best first
 	Cache       string        // folder that survives: downloads, the initialised cluster
 	System      system        // where to look for PostgreSQL
@@ -28,11 +29,8 @@ const defaultIdle = 10 * time.Minute
 
 func settingsFromEnvironment() (settings, error) {
 	name := "boxoffice-" + strconv.Itoa(os.Getuid())
-	state := os.Getenv("WORKSHOP_STATE")
-	if state == "" {
-		state = filepath.Join(os.TempDir(), name)
-	}
-	state, err := filepath.Abs(state)
+	parent := cmp.Or(os.Getenv("WORKSHOP_STATE"), os.TempDir())
+	state, err := filepath.Abs(filepath.Join(parent, name)) // a folder of our own: its mode is ours to set
 	if err != nil {
 		return settings{}, fmt.Errorf("find the state folder: %w", err)
 	}
