@@ -5,7 +5,6 @@ package smtpd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -113,16 +112,15 @@ func (s *Server) Close() error {
 func (s *Server) accept() {
 	for {
 		conn, err := s.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		if err != nil {
 			return
 		}
-		if err != nil || !s.adopt(conn) {
-			continue
+		if s.adopt(conn) {
+			s.done.Go(func() {
+				defer s.drop(conn)
+				newSession(s, conn).serve()
+			})
 		}
-		s.done.Go(func() {
-			defer s.drop(conn)
-			newSession(s, conn).serve()
-		})
 	}
 }
 
