@@ -65,7 +65,7 @@ func requireNoPath(t *testing.T, module []goPackage, from goPackage, libraries [
 	}
 	last, library := chain[len(chain)-1], ""
 	for _, path := range last.Imports {
-		if within(path, libraries) {
+		if library == "" && within(path, libraries) {
 			library = path
 		}
 	}

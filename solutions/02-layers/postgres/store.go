@@ -18,6 +18,8 @@ type Store struct {
 	connector *pq.Connector
 }
 
+var _ boxoffice.Store = (*Store)(nil)
+
 // Open returns a store on the database. It only reads the URL: connections are
 // opened when they are needed.
 func Open(databaseURL string) (*Store, error) {

@@ -1,0 +1,177 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+var (
+	sqlLibraries  = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/jackc/pgx"}
+	httpLibraries = []string{"github.com/gin-gonic/gin"}
+)
+
+func TestHandlersReachNoSQL(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	module := listModule(t)
+	handlers := 0
+	for _, p := range module {
+		if p.Name == "main" || p.Name != "httpapi" && !p.imports(httpLibraries) {
+			continue
+		}
+		handlers++
+		requireNoPath(t, module, p, sqlLibraries, "the packages that answer requests reach no SQL library",
+			"A handler with SQL in it can't be tested without a database, and can't change without the schema in mind.")
+	}
+	lab.Require(t, handlers > 0, lab.Finding{
+		Measured: "no package is called httpapi, and none imports gin",
+		Expected: "a package of its own that answers requests",
+		Why:      "Whoever opens the tree must find the routes without a search.",
+	})
+}
+
+func TestDomainStandsAlone(t *testing.T) {
+	t.Parallel()
+	module := listModule(t)
+	i := slices.IndexFunc(module, func(p goPackage) bool { return p.Name == "boxoffice" })
+	lab.Require(t, i >= 0, lab.Finding{
+		Measured: "no package is called boxoffice",
+		Expected: "the package boxoffice, with the types, the errors and the rules",
+		Why:      "Rules without a room of their own end up everywhere.",
+	})
+	requireNoPath(t, module, module[i], slices.Concat(sqlLibraries, httpLibraries),
+		"package boxoffice reaches neither gin nor sqlx nor lib/pq nor database/sql",
+		"Rules that know HTTP or SQL must be rewritten with each change of either, and a worker or a command can't use them.")
+}
+
+// requireNoPath demands that none of the libraries can be reached from a package
+// through the packages of this module.
+func requireNoPath(t *testing.T, module []goPackage, from goPackage, libraries []string, expected, why string) {
+	t.Helper()
+	chain := pathTo(module, from, libraries, nil)
+	if chain == nil {
+		return
+	}
+	last, library := chain[len(chain)-1], ""
+	for _, path := range last.Imports {
+		if library == "" && within(path, libraries) {
+			library = path
+		}
+	}
+	var names []string
+	for _, p := range chain {
+		names = append(names, p.Name)
+	}
+	lab.Require(t, false, lab.Finding{
+		Measured: fmt.Sprintf("%s imports %s (%s)", last.file(library), library, strings.Join(append(names, library), " → ")),
+		Expected: expected,
+		Why:      why,
+		Try:      "go list -deps ./" + from.Name,
+	})
+}
+
+// pathTo returns the packages of the module over which from reaches one of the
+// libraries, from itself included, or nil.
+func pathTo(module []goPackage, from goPackage, libraries []string, seen []goPackage) []goPackage {
+	seen = append(slices.Clone(seen), from)
+	if from.imports(libraries) {
+		return seen
+	}
+	for _, next := range module {
+		isNew := !slices.ContainsFunc(seen, func(p goPackage) bool { return p.ImportPath == next.ImportPath })
+		if isNew && slices.Contains(from.Imports, next.ImportPath) {
+			if chain := pathTo(module, next, libraries, seen); chain != nil {
+				return chain
+			}
+		}
+	}
+	return nil
+}
+
+// goPackage is what `go list` says of a package.
+type goPackage struct {
+	ImportPath, Name, Dir string
+	GoFiles, Imports      []string
+}
+
+// listModule returns the packages of this module, without their tests.
+func listModule(t *testing.T) []goPackage {
+	t.Helper()
+	output, err := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list failed, which says what a package imports: %v\nSee what it says: go list ./...", err)
+	}
+	var module []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(output))); decoder.More(); {
+		var p goPackage
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatalf("read what go list says: %v", err)
+		}
+		module = append(module, p)
+	}
+	return module
+}
+
+func (p goPackage) imports(libraries []string) bool {
+	return slices.ContainsFunc(p.Imports, func(path string) bool { return within(path, libraries) })
+}
+
+// within reports whether the import path is that of a library, or below it.
+func within(path string, libraries []string) bool {
+	return slices.ContainsFunc(libraries, func(library string) bool {
+		return path == library || strings.HasPrefix(path, library+"/")
+	})
+}
+
+// file returns the file of the package that imports path, such as
+// httpapi/orders.go.
+func (p goPackage) file(path string) string {
+	replaced := overlay()
+	for _, name := range p.GoFiles {
+		file := filepath.Join(p.Dir, name)
+		read := file
+		if r := replaced[file]; r != "" {
+			read = r
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), read, nil, parser.ImportsOnly)
+		if err != nil {
+			continue
+		}
+		for _, spec := range parsed.Imports {
+			if spec.Path.Value == strconv.Quote(path) {
+				return filepath.Join(filepath.Base(p.Dir), name)
+			}
+		}
+	}
+	return "package " + p.Name
+}
+
+// overlay returns the files that the go command reads in place of others, when
+// GOFLAGS has the flag -overlay.
+func overlay() map[string]string {
+	for flag := range strings.FieldsSeq(os.Getenv("GOFLAGS")) {
+		name, found := strings.CutPrefix(flag, "-overlay=")
+		if !found {
+			continue
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil
+		}
+		var overlay struct{ Replace map[string]string }
+		_ = json.Unmarshal(content, &overlay)
+		return overlay.Replace
+	}
+	return nil
+}
