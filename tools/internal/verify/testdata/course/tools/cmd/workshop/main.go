@@ -1,0 +1,4 @@
+// Command workshop does nothing.
+package main
+
+func main() {}

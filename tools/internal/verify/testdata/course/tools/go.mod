@@ -1,0 +1,3 @@
+module example.com/boxoffice/tools
+
+go 1.26.0
