@@ -56,8 +56,10 @@ func (c command) start(ctx context.Context, out, rest *bytes.Buffer, name string
 // git of a check at another repository.
 func fromGit(variable string) bool { return strings.HasPrefix(variable, "GIT_") }
 
-// firstOf is what a program said, or how it ended when it said nothing.
+// firstOf is what a program said, or how it ended when it said nothing. What go run adds
+// about the end of its program is left out.
 func firstOf(out string, err error) string {
+	out = strings.TrimSuffix(strings.TrimSpace(out), "exit status 1")
 	if out = strings.TrimSpace(out); out != "" {
 		return out
 	}

@@ -86,7 +86,7 @@ func (a *Answer) set(key, value string) error {
 	case "Task":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 {
-			return fmt.Errorf("Task: %q is no task's number", value)
+			return fmt.Errorf("%q after Task: is no task's number", value)
 		}
 		a.Task = n
 	case "Caught-by":
@@ -96,7 +96,7 @@ func (a *Answer) set(key, value string) error {
 	case "Also-red":
 		m := alsoRed.FindStringSubmatch(value)
 		if m == nil {
-			return fmt.Errorf("Also-red: %q must read \"TestX because …\"", value)
+			return fmt.Errorf("%q after Also-red: must read \"TestX because …\"", value)
 		}
 		a.AlsoRed = append(a.AlsoRed, m[1])
 	}

@@ -97,9 +97,13 @@ type findings struct {
 	note string
 }
 
-// add records that something is wrong in a file or folder.
+// add records that something is wrong in a file or folder, the root being all of them.
 func (f *findings) add(path, format string, args ...any) {
-	f.list = append(f.list, relative(f.root, path)+": "+strings.TrimSpace(fmt.Sprintf(format, args...)))
+	text := strings.TrimSpace(fmt.Sprintf(format, args...))
+	if where := relative(f.root, path); where != "." {
+		text = where + ": " + text
+	}
+	f.list = append(f.list, text)
 }
 
 // skipped records that the check couldn't be made, and why. Findings outweigh it.

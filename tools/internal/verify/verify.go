@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
@@ -175,17 +176,12 @@ func relative(root, path string) string {
 
 // spin keeps every core busy until the returned function is called.
 func spin() (stop func()) {
-	done := make(chan struct{})
+	var stopped atomic.Bool
 	for range runtime.NumCPU() {
 		go func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for !stopped.Load() {
 			}
 		}()
 	}
-	return func() { close(done) }
+	return func() { stopped.Store(true) }
 }
