@@ -42,7 +42,7 @@ func run(command string) error {
 		return errors.New("DATABASE_URL is not set, so there is no database to use\n" +
 			"`go tool workshop run 01` starts one and sets it. With a PostgreSQL of your own:\n" +
 			"  export DATABASE_URL='postgres://USER:PASSWORD@localhost:5432/DATABASE?sslmode=disable'\n" +
-			"  go run . migrate && go run .")
+			"  go run . migrate && go run . serve")
 	}
 	switch command {
 	case "", "serve":
