@@ -1,16 +1,43 @@
 package pgtap
 
-import "io"
+import (
+	"io"
+	"net"
+	"time"
+)
 
 // queryCanceled is the SQLSTATE of a statement that was cancelled.
 const queryCanceled = "57014"
 
-// relayCancel carries a cancel request to the server, and waits until the server has dealt with it.
-// A statement that the tap holds back is not the server's to cancel: the tap does that.
-func (t *Tap) relayCancel(request startup) {
-	if !t.lingerCancel() || t.cancelHeld(request.key()) {
+// relayCancel carries a cancel request to the server. A statement that the tap holds back is not the
+// server's to cancel: the tap does that.
+//
+// PostgreSQL forgets a cancel that comes before it has begun the statement, and the client's two
+// connections race. So that no test depends on who wins, the tap repeats a cancel for as long as the
+// statement that it was for goes on.
+func (t *Tap) relayCancel(client net.Conn, request startup) {
+	if !t.lingerCancel() {
 		return
 	}
+	st, held := t.cancelHeld(request.key())
+	if held {
+		return
+	}
+	t.sendCancel(request)
+	t.freeReply(request.key())
+	client.Close()
+	for pause := 20 * time.Millisecond; t.goesOn(request.key(), st); pause = min(2*pause, time.Second) {
+		if !t.sleep(pause) {
+			return
+		}
+		if t.goesOn(request.key(), st) {
+			t.sendCancel(request)
+		}
+	}
+}
+
+// sendCancel returns once the server has dealt with the request.
+func (t *Tap) sendCancel(request startup) {
 	server, err := t.connect()
 	if err != nil {
 		return
@@ -20,31 +47,30 @@ func (t *Tap) relayCancel(request startup) {
 		return
 	}
 	io.Copy(io.Discard, server)
-	t.freeReply(request.key())
 }
 
-// cancelHeld counts a cancel request and frees the statement that it is for from its gate. It
-// reports false when none is held before the server.
-func (t *Tap) cancelHeld(key string) bool {
+// cancelHeld counts a cancel request and returns the statement that it is for, or nil. If that is
+// held before the server, it is freed from its gate.
+func (t *Tap) cancelHeld(key string) (st *Statement, held bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Cancels++
 	s := t.keys[key]
 	if s == nil {
-		return false
+		return nil, false
 	}
 	r := s.running()
 	if r == nil {
-		return false
+		return nil, false
 	}
 	r.statement.Cancelled = true
 	if s.requestHold == nil || s.requestHold.request != r {
-		return false
+		return r.statement, false
 	}
 	r.cancelled = true
 	close(s.requestHold.cancelled)
 	s.requestHold = nil
-	return true
+	return r.statement, true
 }
 
 // freeReply lets the reply go on that a gate holds.
@@ -55,6 +81,18 @@ func (t *Tap) freeReply(key string) {
 		close(s.replyHold.cancelled)
 		s.replyHold = nil
 	}
+}
+
+// goesOn reports whether the statement is what the connection waits for.
+func (t *Tap) goesOn(key string, st *Statement) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.keys[key]
+	if s == nil || st == nil {
+		return false
+	}
+	r := s.running()
+	return r != nil && r.statement == st
 }
 
 func (s *session) wasCancelled(r *request) bool {

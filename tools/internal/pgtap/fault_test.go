@@ -1,6 +1,7 @@
 package pgtap_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"net"
@@ -189,6 +190,26 @@ func TestCutAfterLeavesItDone(t *testing.T) {
 	}
 }
 
+// A statement outside of a transaction commits at the Sync, which may come after the server has said
+// that the statement is complete.
+func TestCutAfterWaitsForTheCommit(t *testing.T) {
+	count := table(t, "cut_sync")
+	tap := newTap(t)
+	c := dial(t, tap)
+	cut := tap.CutAt(1, pgtap.After, pgtap.Writes("cut_sync"))
+	c.send(statement("INSERT INTO cut_sync VALUES (1)"), flush())
+	eventually(t, "it is complete", func() bool {
+		all := tap.Statements()
+		return len(all) == 1 && all[0].Done
+	})
+	_, fallen := cut.Statement()
+	assert.False(t, fallen)
+	assert.Zero(t, count())
+	c.send(syncNow())
+	reached(t, cut.Reached())
+	assert.Equal(t, 1, count())
+}
+
 func TestCutAfterCommit(t *testing.T) {
 	count := table(t, "cut_commit")
 	tap, db := start(t, "")
@@ -235,6 +256,31 @@ func TestDelayIsPerRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, time.Since(begun), 2*d)
 	tap.Delay(0)
+}
+
+// A thousand messages that nobody waits for in between are one round trip: 20 seconds if they weren't.
+func TestDelayIsNotPerMessage(t *testing.T) {
+	tap := newTap(t)
+	c := dial(t, tap)
+	c.query("CREATE TEMP TABLE seats (id int)")
+	tap.Delay(20 * time.Millisecond)
+	c.send(simple("COPY seats FROM STDIN"))
+	c.until('G')
+	c.send(bytes.Repeat(frame('d', []byte("1\n")), 1000), frame('c'))
+	assert.Equal(t, []string{"CCOPY 1000", "ZI"}, c.until('Z'))
+}
+
+// The tap counts a statement as sent before the server has begun it, and a cancel that came in between
+// would be lost.
+func TestCancelIsNeverLost(t *testing.T) {
+	tap, _ := start(t, "")
+	for range 20 {
+		c := dial(t, tap)
+		c.send(simple("SELECT pg_sleep(60)"))
+		eventually(t, "it is sent", func() bool { return len(tap.Running()) == 1 })
+		c.cancel(tap)
+		assert.Contains(t, c.until('Z'), "E57014")
+	}
 }
 
 func TestCancelOfADelayedStatementComesBehindIt(t *testing.T) {

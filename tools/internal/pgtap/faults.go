@@ -83,7 +83,12 @@ func (t *Tap) lingerCancel() bool {
 			return false
 		}
 	}
-	timer := time.NewTimer(time.Duration(t.delay.Load()))
+	return t.sleep(time.Duration(t.delay.Load()))
+}
+
+// sleep reports false when the tap is closed before d is over.
+func (t *Tap) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -135,7 +135,7 @@ func (t *Tap) serve(client net.Conn) {
 		return
 	}
 	if first.code == cancelRequest {
-		t.relayCancel(first)
+		t.relayCancel(client, first)
 		return
 	}
 	s := t.open(client)

@@ -275,6 +275,23 @@ func TestCopyInByTheExtendedProtocol(t *testing.T) {
 	assert.Equal(t, 1, statements[1].Rows)
 }
 
+// While data comes in the server passes over Sync, whenever the client sent it.
+func TestSyncWithinCopyIsPassedOver(t *testing.T) {
+	tap := newTap(t)
+	c := dial(t, tap)
+	c.query("CREATE TEMP TABLE seats (id int)")
+	got, statements := since(tap, func() {
+		c.send(statement("COPY seats FROM STDIN"), flush())
+		c.until('G')
+		c.send(syncNow(), frame('d', []byte("1\n")), frame('c'), syncNow())
+		assert.Equal(t, []string{"CCOPY 1", "ZI"}, c.until('Z'))
+		c.send(statement("SELECT 1"), syncNow())
+		c.until('Z')
+	})
+	assert.Zero(t, got.Busy)
+	assert.Equal(t, 1, statements[1].Rows)
+}
+
 func TestCopyOut(t *testing.T) {
 	tap := newTap(t)
 	c := dial(t, tap)
@@ -315,7 +332,7 @@ func TestNonsenseHarmsNobody(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.WriteString(conn, nonsense)
 		require.NoError(t, err)
-		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+		_ = conn.(*net.TCPConn).CloseWrite() // the tap may have hung up already
 		_, _ = io.Copy(io.Discard, conn)
 		conn.Close()
 	}
