@@ -334,6 +334,14 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	assert.Equal(t, `password authentication failed for user "someone"`, failure.Message)
 }
 
+func TestWithoutAPasswordTheServerAuthenticates(t *testing.T) {
+	tap, err := pgtap.New(postgres.Dial, pgtap.Options{})
+	require.NoError(t, err)
+	defer tap.Close()
+	require.NoError(t, open(t, tap, "").Ping())
+	assert.NotContains(t, tap.URL("me", "db"), ":@")
+}
+
 func TestUnknownDatabaseIsTheServersWord(t *testing.T) {
 	tap := newTap(t)
 	db, err := sql.Open("postgres", tap.URL(postgres.User(), "no such database"))
