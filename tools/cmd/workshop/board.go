@@ -172,7 +172,7 @@ func (b *board) failure(t runner.Test) string {
 	if output == "" || t.Status != runner.Failed {
 		output = strings.TrimSpace(output + "\n(" + ended(t.Status) + ")")
 	}
-	return b.style.paint(bold+";"+red, t.Name) + b.style.paint(dim, "  "+taskName(t.Task)) + "\n\n" + indented(output)
+	return b.style.paint(bold+";"+red, t.Name) + b.style.paint(dim, "   "+taskName(t.Task)) + "\n\n" + indented(output)
 }
 
 func ended(s runner.Status) string {
@@ -187,33 +187,28 @@ func ended(s runner.Status) string {
 
 func taskName(number int) string {
 	if number == 0 {
-		return "worked before"
+		return "before"
 	}
 	return fmt.Sprintf("task %d", number)
 }
 
-// folded is a line for each failure that isn't shown.
+// folded names the failures that aren't shown, a line for each task.
 func (b *board) folded(tests []runner.Test) string {
-	how := "go tool workshop test " + fmt.Sprintf("%02d", b.step.Number) + " --all"
+	how := fmt.Sprintf("go tool workshop test %02d --all", b.step.Number)
 	if b.keys {
 		how = "press a"
 	}
-	lines := []string{b.style.paint(bold, "Also red") + b.style.paint(dim, "  to see them whole: "+how)}
-	for _, t := range tests {
-		lines = append(lines, "  "+clip(fmt.Sprintf("%s  %s  %s", t.Name, taskName(t.Task), gist(t.Output)), b.style.textWidth()-2))
+	lines := []string{b.style.paint(bold, "Also red") + b.style.paint(dim, "   to see them whole: "+how)}
+	for len(tests) > 0 {
+		task := tests[0].Task
+		var names []string
+		for len(tests) > 0 && tests[0].Task == task {
+			names = append(names, strings.TrimPrefix(tests[0].Name, "Test"))
+			tests = tests[1:]
+		}
+		lines = append(lines, "  "+b.style.labelledPlain(taskName(task), strings.Join(names, ", ")))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// gist is the first line of a failure that says something beyond a position.
-func gist(output string) string {
-	for line := range strings.Lines(output) {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasSuffix(line, ":") {
-			return line
-		}
-	}
-	return ""
 }
 
 // located puts the step's folder before the positions that the compiler names, so that
@@ -241,7 +236,7 @@ func (b *board) panicText() string {
 	if b.all || len(lines) <= most {
 		return strings.Join(lines, "\n")
 	}
-	return strings.Join(lines[:most], "\n") + fmt.Sprintf("\n(%d more lines: --all shows them)", len(lines)-most)
+	return strings.Join(lines[:most], "\n") + fmt.Sprintf("\n(%d more lines: %s shows them)", len(lines)-most, b.allKey())
 }
 
 func (b *board) nothingRan() string {
@@ -347,4 +342,12 @@ func indented(text string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// allKey is what shows every failure whole.
+func (b *board) allKey() string {
+	if b.keys {
+		return "a"
+	}
+	return "--all"
 }

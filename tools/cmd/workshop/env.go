@@ -95,8 +95,8 @@ func (e *env) Course() (*course.Course, error) {
 	return c, nil
 }
 
-// Progress is the learner's place, read once. A damaged file is reported on stderr, not returned:
-// the course goes on without it.
+// Progress is the learner's place, read once. A file that is damaged or can't be read is
+// told on stderr, not returned: the course goes on without it.
 func (e *env) Progress() (*progress.State, error) {
 	if e.state != nil {
 		return e.state, nil
@@ -107,10 +107,12 @@ func (e *env) Progress() (*progress.State, error) {
 	}
 	s, err := progress.Load(c.Root)
 	var damaged *progress.DamagedError
-	if errors.As(err, &damaged) {
+	switch {
+	case errors.As(err, &damaged):
 		fmt.Fprintf(e.stderr, "workshop: %v\n", damaged)
-	} else if err != nil {
-		return nil, &problem{what: "can't read where you stand", why: err, next: "go tool workshop doctor"}
+	case err != nil:
+		e.saveFailed = true // this says it for save too
+		fmt.Fprintf(e.stderr, "workshop: can't read where you stand, so it isn't remembered: %v\n  next: go tool workshop doctor\n", err)
 	}
 	e.state = s
 	return s, nil

@@ -73,7 +73,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usage(fmt.Errorf("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or ")), "go tool workshop "+near[0])
+		return usage(fmt.Errorf("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or ")), "go tool workshop --help")
 	}
 	return usage(fmt.Errorf("there is no command %q", args[0]), "go tool workshop --help")
 }

@@ -101,9 +101,16 @@ func clip(text string, columns int) string {
 	return string([]rune(text)[:columns-1]) + "…"
 }
 
-// labelled writes a label and, beside it, text that is wrapped to the right of it.
+// labelColumn is where the text beside a label begins.
+const labelColumn = 11
+
+// labelled writes a bold label and, beside it, text that is wrapped to the right of it.
 func (s style) labelled(label, text string) string {
-	const column = 11
-	wrapped := s.wrap(text, column)
-	return s.paint(bold, label) + strings.Repeat(" ", max(1, column-utf8.RuneCountInString(label))) + strings.TrimLeft(wrapped, " ")
+	beside := s.labelledPlain(label, text)
+	return s.paint(bold, label) + strings.TrimPrefix(beside, label)
+}
+
+func (s style) labelledPlain(label, text string) string {
+	gap := max(1, labelColumn-utf8.RuneCountInString(label))
+	return label + strings.Repeat(" ", gap) + strings.TrimLeft(s.wrap(text, labelColumn), " ")
 }

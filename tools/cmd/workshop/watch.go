@@ -92,6 +92,9 @@ func polls(value string) bool { return value != "" && value != "0" }
 // errNewer stops a run that a newer save replaces.
 var errNewer = errors.New("a newer save came")
 
+// errCrashed stands for a run whose goroutine panicked.
+var errCrashed = errors.New("the run crashed")
+
 // watch is one learner at one step. Everything that happens to it comes through loop,
 // one thing at a time.
 type watch struct {
@@ -204,9 +207,10 @@ func (w *watch) run(ctx context.Context) {
 	step := w.step
 	w.ticker.start("testing " + step.Name)
 	w.spawn(func() {
+		f := finished{err: errCrashed}
+		defer func() { w.ended <- f }() // also when it panics: abandon waits for it
 		options := runner.Options{Step: step, Progress: w.ticker.say}
-		result, err := w.env.runTests(ctx, options, w.ticker.test)
-		w.ended <- finished{result, err}
+		f.result, f.err = w.env.runTests(ctx, options, w.ticker.test)
 	})
 }
 
@@ -230,7 +234,7 @@ func (w *watch) finish(ctx context.Context, f finished) {
 		w.run(ctx)
 		return
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(f.err, errCrashed) {
 		return // the loop ends
 	}
 	w.result, w.failure, w.all, w.below = f.result, f.err, false, ""
@@ -244,12 +248,7 @@ func (w *watch) finish(ctx context.Context, f finished) {
 func (w *watch) abandon() {
 	if w.running {
 		w.cancel(context.Canceled)
-		select {
-		case <-w.ended:
-		case p := <-w.crashed:
-			w.ticker.stop()
-			panic(p)
-		}
+		<-w.ended
 	}
 	w.ticker.stop()
 }
@@ -266,11 +265,14 @@ func (w *watch) press(ctx context.Context, key rune) error {
 		return context.Canceled
 	case 'r':
 		w.rerun(ctx)
-	case 'h', 'a', 'n':
-		if w.running || w.result == nil {
-			return nil // the answer would be about the code before
+	case 'h', 'a':
+		if w.result != nil {
+			w.answer(key)
 		}
-		w.answer(key)
+	case 'n':
+		if w.result != nil && !w.running { // what is running may turn green
+			w.answer(key)
+		}
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ type State struct {
 	Tasks   map[TaskID]string // how a task's tests ended when they last ran: one word
 	Greeted bool              // the first run is over
 
-	path string
+	path       string
+	unreadable error // why Load couldn't read the file: then it isn't overwritten either
 }
 
 // TaskID names a task of the course.
@@ -51,7 +52,8 @@ func (e *DamagedError) Error() string {
 
 // Load reads .workshop/progress.txt below root. Without the file the learner stands at
 // the beginning. From a damaged one it takes the lines that it can read, moves the file
-// aside, and returns the state together with a DamagedError.
+// aside, and returns the state together with a DamagedError. With any other error comes a
+// state of a newcomer that can't be saved.
 func Load(root string) (*State, error) {
 	s := &State{Current: 1, Done: map[int]time.Time{}, Hints: map[TaskID]int{}, Tasks: map[TaskID]string{}}
 	s.path = filepath.Join(root, Folder, "progress.txt")
@@ -60,7 +62,8 @@ func Load(root string) (*State, error) {
 		return s, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the progress: %w", err)
+		s.unreadable = fmt.Errorf("read the progress: %w", err)
+		return s, s.unreadable
 	}
 	if line := s.parse(src); line > 0 {
 		return s, &DamagedError{Path: s.path, Kept: keepAside(s.path), Line: line}
@@ -143,6 +146,9 @@ func keepAside(path string) string {
 //	task 2 1 red                    the tests of step 2, task 1 were red when they last ran
 //	greeted                         the first run is over
 func (s *State) Save() error {
+	if s.unreadable != nil {
+		return s.unreadable
+	}
 	var b strings.Builder
 	b.WriteString("# Boxoffice: where you stand. You may edit or delete this file.\n")
 	fmt.Fprintf(&b, "current %d\n", s.Current)

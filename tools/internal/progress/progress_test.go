@@ -55,6 +55,16 @@ func TestSaveSaysWhatIsInTheWay(t *testing.T) {
 	assert.ErrorContains(t, s.Save(), Folder)
 }
 
+func TestUnreadableProgressIsNotOverwritten(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, Folder, "progress.txt")
+	require.NoError(t, os.MkdirAll(path, 0o755), "a folder can't be read as a file")
+	s, err := Load(root)
+	require.Error(t, err)
+	assert.Equal(t, 1, s.Current)
+	assert.Equal(t, err, s.Save())
+}
+
 func TestBackupsAreNeverOverwritten(t *testing.T) {
 	root := t.TempDir()
 	file := filepath.Join("steps", "01-a", "main.go")

@@ -275,33 +275,50 @@ func (c *collector) hasFailure(pkg string) bool {
 
 var (
 	frame    = regexp.MustCompile(`^\s*(===|---) +(RUN|PAUSE|CONT|NAME|ATTR|PASS|FAIL|SKIP|BENCH)\b`)
-	position = regexp.MustCompile(`^ {4,}\S+_test\.go:\d+: `)
+	position = regexp.MustCompile(`^ {4,}\S+\.go:\d+:( |$)`)
 )
 
 // clean takes go test's own frames and indentation away from what a test said.
 func clean(lines []string) string {
 	var kept []string
-	for _, line := range strings.SplitAfter(strings.Join(lines, ""), "\n") {
-		if line == "" || frame.MatchString(line) {
-			continue
+	for line := range strings.Lines(strings.Join(lines, "")) {
+		if !frame.MatchString(line) {
+			kept = append(kept, strings.TrimRight(line, " \t\n"))
 		}
-		kept = append(kept, strings.TrimRight(line, "\n"))
 	}
 	return strings.Trim(strings.Join(dedent(kept), "\n"), "\n")
 }
 
-// dedent takes away the indentation that go test gives to what a test logs: that of the
-// line with the position, and as much of the lines that go on below it.
+// dedent moves each thing that a test logged to the left: the line with its position,
+// and, as a block, the lines below that belong to it.
 func dedent(lines []string) []string {
-	indent := 0
-	for i, line := range lines {
-		width := len(line) - len(strings.TrimLeft(line, " "))
-		if position.MatchString(line) {
-			indent = width
+	for start := 0; start < len(lines); {
+		end := start + 1
+		if position.MatchString(lines[start]) {
+			lines[start] = strings.TrimLeft(lines[start], " ")
+		} else {
+			for end < len(lines) && !position.MatchString(lines[end]) {
+				end++
+			}
+			dedentBlock(lines[start:end])
 		}
-		lines[i] = line[min(indent, width):]
+		start = end
 	}
 	return lines
+}
+
+// dedentBlock takes away the indentation that all lines share.
+func dedentBlock(lines []string) {
+	shared := -1
+	for _, line := range lines {
+		width := len(line) - len(strings.TrimLeft(line, " "))
+		if line != "" && (shared < 0 || width < shared) {
+			shared = width
+		}
+	}
+	for i, line := range lines {
+		lines[i] = line[min(max(shared, 0), len(line)):]
+	}
 }
 
 // cleanBuild takes away the lines that only name a package, and the leading "./".

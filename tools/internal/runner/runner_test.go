@@ -47,7 +47,7 @@ func TestStarterIsRedInItsTasks(t *testing.T) {
 	assert.Empty(t, r.Changed)
 	assert.ElementsMatch(t, []string{"TestZero", "TestAdd", "TestNegative"}, told)
 	failure := r.Tasks(s)[1].FirstFailure()
-	assert.Contains(t, failure.Output, "main_test.go:12: Add(1, 2) is 4\n    expected 3")
+	assert.Contains(t, failure.Output, "main_test.go:12: Add(1, 2) is 4\nexpected 3")
 	assert.NotContains(t, failure.Output, "---")
 	assert.Equal(t, 1, failure.Task)
 }

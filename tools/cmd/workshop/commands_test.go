@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/course/coursetest"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+func TestBareSaysWhereOneStandsAndExitsZero(t *testing.T) {
+	b := newDesk(t)
+	out := b.succeeds()
+	for _, want := range []string{
+		"Welcome to Boxoffice.", "a minute or so",
+		"Step 01  Adding up", "steps/01-adding · estimated 5 min",
+		"✓ PASS  before  what worked before still works",
+		"✗ FAIL  task 1  Add returns the sum",
+		"TestAdd   task 1", "Add(1, 2) is 4", "expected 3",
+		"Also red   to see them whole: go tool workshop test 01 --all\n  task 2     Negative\n",
+		"Open       steps/01-adding/main.go:10 TODO(task 1): add",
+		"Lesson     site/content/steps/01-adding.md",
+		"Stuck?     go tool workshop hint 01",
+	} {
+		assert.Contains(t, out, want)
+	}
+	assert.NotContains(t, b.succeeds(), "Welcome", "greeted once")
+	assert.NotContains(t, out, "\x1b", "no colours without a terminal")
+}
+
+func TestPathsAreSeenFromWhereOneStands(t *testing.T) {
+	b := newDesk(t)
+	b.cwd = filepath.Join(b.step(1).Dir, "number")
+	assert.Contains(t, b.succeeds(), "Open       ../main.go:10 ")
+	b.cwd = b.step(2).Dir
+	assert.Contains(t, b.succeeds(), "Step 02  Doubling", "the folder names the step")
+}
+
+func TestTestExitsRedAndGreen(t *testing.T) {
+	b := newDesk(t)
+	b.fails(exitRed, "test")
+	out := b.succeeds("test", "adding", "--solution")
+	assert.Contains(t, out, "The solution of step 01 passes.")
+	b.succeeds("solve", "1", "--yes")
+	out = b.succeeds("test", "1")
+	for _, want := range []string{"Step 01 is done.", "Learned    A sum is the same from both ends.",
+		"Compare    go tool workshop diff 01", "Go on      go tool workshop next to 02-doubling: Doubling"} {
+		assert.Contains(t, out, want)
+	}
+	assert.Contains(t, b.succeeds("list"), "✓ PASS  01-adding")
+}
+
+func TestPlainHasWordsOnly(t *testing.T) {
+	b := newDesk(t)
+	b.fails(exitRed, "test", "--plain")
+	assert.Contains(t, b.out.String(), "  PASS  before")
+	assert.NotContains(t, b.out.String(), "✓")
+}
+
+func TestCompileErrorIsShownWithTheTasksAsTheyWere(t *testing.T) {
+	b := newDesk(t)
+	b.fails(exitRed, "test")
+	b.write("main.go", "package main\n\nfunc main() { x }\n")
+	b.fails(exitRed, "test")
+	out := b.out.String()
+	assert.Contains(t, out, "It doesn't compile\n\n  steps/01-adding/main.go:3:15: undefined: x")
+	assert.Contains(t, out, "✗ FAIL  task 1")
+	assert.Contains(t, out, "(as of the last run that compiled)")
+}
+
+func TestChangedTestsAreTold(t *testing.T) {
+	b := newDesk(t)
+	b.write("main_test.go", "package main\n")
+	b.fails(exitRed, "test")
+	assert.Contains(t, b.out.String(), "Note       main_test.go differs from the course's, so the course's own were run")
+	assert.Contains(t, b.out.String(), "✗ FAIL  task 1")
+}
+
+func TestJSONIsForScripts(t *testing.T) {
+	b := newDesk(t)
+	b.fails(exitRed, "test", "--json")
+	var r testReport
+	require.NoError(t, json.Unmarshal(b.out.Bytes(), &struct {
+		*testReport
+		Tasks json.RawMessage `json:"tasks"`
+	}{testReport: &r}))
+	assert.Equal(t, "01-adding", r.Name)
+	assert.False(t, r.Green)
+	assert.Contains(t, b.out.String(), `"state": "red"`)
+
+	var list []stepLine
+	require.NoError(t, json.Unmarshal([]byte(b.succeeds("list", "--json")), &list))
+	require.Len(t, list, 2)
+	assert.True(t, list[0].Current)
+	assert.Equal(t, "steps/01-adding", list[0].Folder)
+}
+
+func TestMistypedWordsAreSuggested(t *testing.T) {
+	b := newDesk(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"tset"}, "did you mean reset or test?"},
+		{[]string{"xyzzy"}, `there is no command "xyzzy"`},
+		{[]string{"test", "--jsn"}, "did you mean --json?"},
+		{[]string{"test", "ading"}, "did you mean 01-adding?"},
+		{[]string{"test", "9"}, "steps are named by number (1 to 2) or name"},
+		{[]string{"test", "1", "2"}, "accepts at most 1 arg(s)"},
+		{[]string{"list", "1"}, "unknown command"},
+		{[]string{"hint", "1", "--task", "3"}, "step 01 has no task 3; its tasks are 1 to 2"},
+		{[]string{"hint", "1", "--task", "x"}, "invalid argument"},
+	} {
+		said := b.fails(exitUsage, c.args...)
+		assert.Contains(t, said, c.want)
+		assert.Contains(t, said, "\n  next: go tool workshop", "every error says what to run next")
+	}
+}
+
+func TestOutsideTheCourse(t *testing.T) {
+	b := newDesk(t)
+	b.cwd = t.TempDir()
+	assert.Contains(t, b.fails(exitMachine, "list"), "this folder is not inside the workshop")
+}
+
+func TestMissingStepFolder(t *testing.T) {
+	b := newDesk(t)
+	require.NoError(t, os.RemoveAll(b.step(1).Dir))
+	assert.Contains(t, b.fails(exitMachine, "test", "1"), "next: go tool workshop reset 01")
+	b.succeeds("reset", "1", "--yes")
+	b.fails(exitRed, "test", "1")
+}
+
+func TestWhatTheTestsNeedIsMissing(t *testing.T) {
+	b := newDesk(t)
+	e := b.newEnv()
+	e.startNeeds = func(context.Context, func(string)) (func(), error) {
+		return nil, &problem{what: "no PostgreSQL", next: "apt install postgresql"}
+	}
+	root := newRootCmd(e)
+	root.SetArgs([]string{"test"})
+	assert.Equal(t, exitMachine, exitCode(root.ExecuteContext(t.Context())))
+}
+
+func TestHintsOpenOneByOne(t *testing.T) {
+	b := newDesk(t)
+	assert.Contains(t, b.succeeds("hint"), "Hint 1 of 3 for task 1: Add returns the sum\n\n  What does plus do?")
+	assert.Contains(t, b.succeeds("hint", "1"), "Hint 2 of 3")
+	assert.Contains(t, b.succeeds("hint", "--task", "2"), "Hint 1 of 1 for task 2")
+	assert.Contains(t, b.succeeds("hint"), "Hint 3 of 3")
+	out := b.succeeds("hint")
+	assert.Contains(t, out, "There are no more hints for task 1")
+	assert.Contains(t, out, "  3  return number.Add(a, b)")
+	assert.Contains(t, out, "go tool workshop diff 01")
+}
+
+func TestHintOfAGreenStep(t *testing.T) {
+	b := newDesk(t)
+	b.succeeds("solve", "--yes")
+	b.succeeds("test")
+	assert.Contains(t, b.succeeds("hint"), "Every task of step 01 is green")
+}
+
+func TestNextGoesOnOnlyFromAGreenStep(t *testing.T) {
+	b := newDesk(t)
+	assert.Contains(t, b.fails(exitRed, "next"), "step 01 isn't green yet")
+	b.succeeds("solve", "--yes")
+	b.succeeds("test")
+	assert.Contains(t, b.succeeds("next"), "You stand at step 02: Doubling")
+	assert.Contains(t, b.succeeds("list"), "> … TODO  02-doubling")
+	assert.Contains(t, b.fails(exitUsage, "next", "--anyway"), "02-doubling is the last step")
+	assert.Contains(t, b.succeeds("next", "1"), "You stand at step 01", "back")
+}
+
+func TestDiffComparesWithoutTestsAndModulePaths(t *testing.T) {
+	b := newDesk(t)
+	b.write("main_test.go", "package main\n")
+	b.write("mine.go", "package main\n")
+	out := b.succeeds("diff")
+	assert.Contains(t, out, "-\treturn number.Add(a, b) + 1 // TODO(task 1): add\n+\treturn number.Add(a, b)\n")
+	assert.NotContains(t, out, "_test.go")
+	assert.NotContains(t, out, "+import", "the module path is no difference")
+	assert.Contains(t, out, "--- steps/01-adding/mine.go\n+++ /dev/null\n")
+
+	stat := b.succeeds("diff", "01", "--stat")
+	assert.Regexp(t, `(?m)^main\.go +\+1 +-1$`, stat)
+	assert.Regexp(t, `(?m)^mine\.go +\+0 +-1  only in yours$`, stat)
+
+	b.succeeds("solve", "--yes")
+	require.NoError(t, os.Remove(b.mine("mine.go")))
+	assert.Contains(t, b.succeeds("diff"), "is the solution's, letter for letter")
+}
+
+func TestResetBringsTheStarterBackAndKeepsACopy(t *testing.T) {
+	b := newDesk(t)
+	starter, edited := b.read(b.mine("main.go")), "package main\n\n// Mine.\nfunc main() {}\n"
+	b.write("main.go", edited)
+	b.write("extra/own.go", "package extra\n")
+	require.NoError(t, os.Remove(b.mine("number/number.go")))
+
+	assert.Contains(t, b.fails(exitUsage, "reset"), "next: go tool workshop reset 01 --yes")
+	assert.Equal(t, edited, b.read(b.mine("main.go")), "nothing happens unasked")
+	out := b.succeeds("reset", "--yes")
+	assert.Equal(t, starter, b.read(b.mine("main.go")))
+	assert.FileExists(t, b.mine("number/number.go"))
+	assert.NoDirExists(t, b.mine("extra"))
+	assert.Contains(t, out, "Moved      extra/own.go")
+
+	_, command, ok := strings.Cut(out, "Take back  ")
+	require.True(t, ok, out)
+	command, _, _ = strings.Cut(command, "\n")
+	sh(t, b.cwd, command)
+	assert.Equal(t, edited, b.read(b.mine("main.go")), "the printed line works")
+	assert.FileExists(t, b.mine("extra/own.go"))
+
+	b.succeeds("reset", "-y")
+	assert.Contains(t, b.succeeds("reset", "-y"), "Nothing to do")
+}
+
+func TestSolveKeepsTheLearnersOwnFiles(t *testing.T) {
+	b := newDesk(t)
+	s := b.step(1)
+	coursetest.Write(t, filepath.Join(s.Dir, "old.go"), "package main\n") // the starter has it, the solution hasn't
+	b.succeeds("starter", "1")
+	b.write("notes.go", "package main\n")
+	out := b.succeeds("solve", "--yes")
+	assert.Contains(t, b.read(b.mine("main.go")), "example.com/boxoffice/steps/01-adding/number")
+	assert.NoFileExists(t, b.mine("old.go"))
+	assert.FileExists(t, b.mine("notes.go"))
+	assert.Contains(t, out, "Moved      old.go")
+	assert.Contains(t, out, "Kept       notes.go")
+	b.succeeds("test")
+}
+
+func TestResetWithADamagedSolutionChangesNothing(t *testing.T) {
+	b := newDesk(t)
+	b.write("main.go", "package main\n")
+	coursetest.Write(t, filepath.Join(b.step(1).SolutionDir, "main.go"), "package main\n")
+	said := b.fails(exitMachine, "reset", "--yes")
+	assert.Contains(t, said, "nothing was changed")
+	assert.Contains(t, said, "git checkout -- solutions/01-adding")
+	assert.Equal(t, "package main\n", b.read(b.mine("main.go")))
+}
+
+func TestNothingIsReplacedWithoutABackup(t *testing.T) {
+	b := newDesk(t)
+	b.write("main.go", "package main\n")
+	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder), "a file in the way")
+	said := b.fails(exitMachine, "reset", "--yes")
+	assert.Contains(t, said, "can't back up your files, so nothing was changed")
+	assert.Equal(t, "package main\n", b.read(b.mine("main.go")))
+}
+
+func TestDamagedProgressIsSaidAndGoneOnFrom(t *testing.T) {
+	b := newDesk(t)
+	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder, "progress.txt"), "current two\n")
+	b.fails(exitRed, "test")
+	assert.Contains(t, b.err.String(), "progress.txt is damaged at line 1")
+	b.fails(exitRed, "test")
+	assert.Empty(t, b.err.String())
+}
+
+func TestUnreadableStateStopsNoTest(t *testing.T) {
+	b := newDesk(t)
+	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder), "a file in the way")
+	b.fails(exitRed, "test")
+	assert.Equal(t, 1, strings.Count(b.err.String(), "isn't remembered"), "said once")
+	assert.Contains(t, b.err.String(), "next: go tool workshop doctor")
+	assert.Contains(t, b.fails(exitMachine, "next", "2"), "can't remember the step")
+}
+
+func TestWatchWithoutATerminalRunsOnce(t *testing.T) {
+	b := newDesk(t)
+	b.fails(exitRed, "watch")
+	assert.Contains(t, b.out.String(), "TestAdd")
+}
+
+func TestRunnerFailureIsAProblemOfTheMachine(t *testing.T) {
+	b := newDesk(t)
+	b.runTests = func(context.Context, runner.Options, func(runner.Test)) (*runner.Result, error) {
+		return nil, errOnPurpose
+	}
+	assert.Contains(t, b.fails(exitMachine, "test"), "can't run the tests: on purpose")
+}
+
+func TestStepsAreCompleted(t *testing.T) {
+	out := newDesk(t).succeeds("__complete", "test", "")
+	assert.Contains(t, out, "01-adding\tAdding up")
+	assert.Contains(t, out, "02-doubling\tDoubling")
+}
+
+func TestHelpNamesCommandsAndExitCodes(t *testing.T) {
+	out := newDesk(t).succeeds("--help")
+	for _, want := range []string{"130 interrupted", "watch", "completion", "NO_COLOR"} {
+		assert.Contains(t, out, want)
+	}
+	assert.NotContains(t, out, "starter", "authors' commands are hidden")
+}

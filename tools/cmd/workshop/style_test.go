@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestMeaningIsNeverInTheColourAlone(t *testing.T) {
+	for _, st := range []style{{colour: true}, {}, {plain: true}} {
+		for _, word := range []string{"PASS", "FAIL", "TODO"} {
+			assert.Contains(t, st.mark(word), word)
+		}
+	}
+	assert.NotContains(t, style{plain: true}.mark("PASS"), "✓")
+}
+
+func TestTextIsWrapped(t *testing.T) {
+	long := strings.Repeat("words and more ", 40)
+	for _, width := range []int{40, 60, 80, 300} {
+		st := style{width: width}
+		for line := range strings.SplitSeq(st.labelled("Lesson", long), "\n") {
+			assert.LessOrEqual(t, utf8.RuneCountInString(line), min(width, 88))
+		}
+	}
+	assert.Equal(t, "  a b\n      code   stays", style{width: 80}.wrap("a   b\n    code   stays", 2))
+}
+
+func TestClipCountsRunes(t *testing.T) {
+	assert.Equal(t, "äöü", clip("äöü", 3))
+	assert.Equal(t, "ä…", clip("äöü", 2))
+	assert.Equal(t, "", clip("x", 0))
+}
