@@ -134,13 +134,13 @@ func (b *board) changed() string {
 func (b *board) failures() string {
 	switch {
 	case b.result.Build != "":
-		return b.style.paint(bold+";"+red, "It doesn't compile") + "\n\n" + indented(b.located(b.result.Build))
+		return b.style.paint(bold+";"+red, "It doesn't compile") + "\n\n" + b.style.reflow(strings.TrimSpace(b.located(b.result.Build)), 2)
 	case len(b.failed()) == 0 && b.result.Panic == "":
 		return b.style.wrap(b.nothingRan(), 0)
 	}
 	var parts []string
 	if b.result.Panic != "" {
-		parts = append(parts, b.style.paint(bold+";"+red, "The tests ended early")+"\n\n"+indented(b.panicText()))
+		parts = append(parts, b.style.paint(bold+";"+red, "The tests ended early")+"\n\n"+b.style.reflow(b.panicText(), 2))
 	}
 	failed := b.failed()
 	for i, f := range failed {
@@ -172,7 +172,7 @@ func (b *board) failure(t runner.Test) string {
 	if output == "" || t.Status != runner.Failed {
 		output = strings.TrimSpace(output + "\n(" + ended(t.Status) + ")")
 	}
-	return b.style.paint(bold+";"+red, t.Name) + b.style.paint(dim, "   "+taskName(t.Task)) + "\n\n" + indented(output)
+	return b.style.paint(bold+";"+red, t.Name) + b.style.paint(dim, "   "+taskName(t.Task)) + "\n\n" + b.style.reflow(output, 2)
 }
 
 func ended(s runner.Status) string {
@@ -206,7 +206,7 @@ func (b *board) folded(tests []runner.Test) string {
 			names = append(names, strings.TrimPrefix(tests[0].Name, "Test"))
 			tests = tests[1:]
 		}
-		lines = append(lines, "  "+b.style.labelledPlain(taskName(task), strings.Join(names, ", ")))
+		lines = append(lines, b.style.labelledPlain(2, taskName(task), strings.Join(names, ", ")))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -332,16 +332,6 @@ func (b *board) goOn() string {
 		how = "press n"
 	}
 	return fmt.Sprintf("%s   to %s: %s", how, next.Name, next.Title)
-}
-
-func indented(text string) string {
-	lines := strings.Split(strings.Trim(text, "\n"), "\n")
-	for i, l := range lines {
-		if l != "" {
-			lines[i] = "  " + l
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // allKey is what shows every failure whole.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -90,6 +91,34 @@ func fold(line string, width int, margin string) []string {
 	return append(lines, strings.TrimRight(margin+current, " "))
 }
 
+// labelledLine is a line that begins with a label: one or two words, then a gap.
+var labelledLine = regexp.MustCompile(`^ *\S+( \S+)? {2,}`)
+
+// reflow indents the text of a test and breaks what is longer than the terminal is wide,
+// so that the rest stands below the text and not below its label.
+func (s style) reflow(text string, indent int) string {
+	margin := strings.Repeat(" ", indent)
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.ReplaceAll(line, "\t", "    ")
+		if utf8.RuneCountInString(line)+indent <= s.width {
+			out = append(out, strings.TrimRight(margin+line, " "))
+			continue
+		}
+		hang := len(labelledLine.FindString(line))
+		if hang == 0 {
+			hang = len(line) - len(strings.TrimLeft(line, " "))
+		}
+		if hang > s.width/2 {
+			hang = 0
+		}
+		rest := fold(line[hang:], max(s.width-indent-hang, 20), margin+strings.Repeat(" ", hang))
+		rest[0] = margin + line[:hang] + strings.TrimLeft(rest[0], " ")
+		out = append(out, rest...)
+	}
+	return strings.Join(out, "\n")
+}
+
 // clip shortens uncoloured text to a number of columns.
 func clip(text string, columns int) string {
 	if columns < 1 {
@@ -106,11 +135,11 @@ const labelColumn = 11
 
 // labelled writes a bold label and, beside it, text that is wrapped to the right of it.
 func (s style) labelled(label, text string) string {
-	beside := s.labelledPlain(label, text)
+	beside := s.labelledPlain(0, label, text)
 	return s.paint(bold, label) + strings.TrimPrefix(beside, label)
 }
 
-func (s style) labelledPlain(label, text string) string {
+func (s style) labelledPlain(indent int, label, text string) string {
 	gap := max(1, labelColumn-utf8.RuneCountInString(label))
-	return label + strings.Repeat(" ", gap) + strings.TrimLeft(s.wrap(text, labelColumn), " ")
+	return strings.Repeat(" ", indent) + label + strings.Repeat(" ", gap) + strings.TrimLeft(s.wrap(text, indent+labelColumn), " ")
 }
