@@ -15,6 +15,11 @@ import (
 // package that is compiled, so that a first run isn't silent for a minute. What is
 // compiled already costs nothing, and what doesn't compile is left for Run to tell.
 func Compile(ctx context.Context, s *course.Step, tell func(line string)) error {
+	temp, removeTemp, err := scratch()
+	if err != nil {
+		return err
+	}
+	defer removeTemp()
 	list := exec.Command("go", "list", "-e", "-deps", "-test", "./...")
 	list.Dir = s.Dir
 	var packages lineWriter
@@ -32,7 +37,7 @@ func Compile(ctx context.Context, s *course.Step, tell func(line string)) error 
 	if len(build.Args) == 2 {
 		return nil
 	}
-	build.Env = append(os.Environ(), "PWD="+s.Dir)
+	build.Env = append(os.Environ(), "PWD="+s.Dir, "GOTMPDIR="+temp)
 	said.tell = func(line string) { tell("compiled " + strings.TrimPrefix(line, "vendor/")) }
 	if err := ended(ctx, runGroup(ctx, build, packages.read, said.read)); err != nil {
 		return fmt.Errorf("compile what %s imports: %w", s.Name, err)

@@ -136,10 +136,16 @@ func (o Options) arguments() []string {
 
 // goTest runs go and feeds its events to c. It returns what go wrote to stderr.
 func (o Options) goTest(ctx context.Context, overlay map[string]string, c *collector) (stderr string, err error) {
+	temp, removeTemp, err := scratch()
+	if err != nil {
+		return "", err
+	}
+	defer removeTemp()
 	cmd := exec.Command("go")
 	cmd.Args = append(cmd.Args, o.arguments()...)
 	cmd.Dir = o.dir()
-	cmd.Env = append(append(os.Environ(), "PWD="+cmd.Dir, "GORACE=atexit_sleep_ms=0"), o.Env...)
+	cmd.Env = append(os.Environ(), "PWD="+cmd.Dir, "GOTMPDIR="+temp, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(cmd.Env, o.Env...)
 	closeOverlay, err := passOverlay(cmd, overlay)
 	if err != nil {
 		return "", err

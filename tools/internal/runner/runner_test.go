@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -208,8 +209,13 @@ func Double(n int) int {
 		}
 		cancel(cause)
 	}()
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
 	_, err := Run(ctx, o, nil)
 	require.ErrorIs(t, err, cause)
+	left, err := os.ReadDir(temp)
+	require.NoError(t, err)
+	assert.Empty(t, left, "no temporary file is left")
 	pid, err := strconv.Atoi(string(mustRead(t, pidFile)))
 	require.NoError(t, err)
 	assert.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 10*time.Millisecond)
@@ -224,4 +230,31 @@ func gone(pid int) bool {
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+func TestScratchOfTheDeadIsSwept(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	mine, remove, err := scratch()
+	require.NoError(t, err)
+	dead := exec.Command("true")
+	require.NoError(t, dead.Run())
+	orphan := filepath.Join(temp, fmt.Sprintf("%s%d-1", scratchPrefix(), dead.ProcessState.Pid()))
+	require.NoError(t, os.MkdirAll(filepath.Join(orphan, "b001"), 0o755))
+	sweepScratch()
+	assert.NoDirExists(t, orphan)
+	assert.DirExists(t, mine, "its owner lives")
+	remove()
+	assert.NoDirExists(t, mine)
+}
+
+func TestCompileTellsOfPackages(t *testing.T) {
+	s := coursetest.New(t).Steps[0]
+	t.Setenv("GOCACHE", t.TempDir())
+	coursetest.Write(t, filepath.Join(s.Dir, "main.go"), "package main\n\nimport _ \"errors\"\n")
+	require.NoError(t, os.RemoveAll(filepath.Join(s.Dir, "main_test.go")))
+	var told []string
+	require.NoError(t, Compile(t.Context(), s, func(line string) { told = append(told, line) }))
+	assert.Contains(t, told, "compiled errors")
+	assert.NotContains(t, strings.Join(told, " "), "vendor/")
 }
