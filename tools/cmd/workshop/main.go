@@ -15,7 +15,6 @@ import (
 
 func main() {
 	services.RunIfSupervisor()
-	services.RunIfSupervisor()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newRootCmd(newEnv()).ExecuteContext(ctx)
 	stop()

@@ -58,6 +58,7 @@ func newRootCmd(e *env) *cobra.Command {
 		newDoctorCmd(e),
 		newVerifyCmd(e),
 		newStarterCmd(e),
+		newLoginCmd(e),
 		newGuardCmd(),
 	)
 	for _, cmd := range root.Commands() {
