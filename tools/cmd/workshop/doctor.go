@@ -128,7 +128,7 @@ func (d *doctor) checkGo(ctx context.Context) finding {
 	}
 	for _, dir := range fields[1:] {
 		if err := writable(dir); err != nil {
-			return finding{err: fmt.Errorf("Go can't keep its files in %s: %w", dir, err), next: "go env GOMODCACHE GOCACHE     (both must be folders that you may write to)"}
+			return finding{err: fmt.Errorf("the go command can't keep its files in %s: %w", dir, err), next: "go env GOMODCACHE GOCACHE     (both must be folders that you may write to)"}
 		}
 	}
 	return finding{detail: fmt.Sprintf("%s, %s/%s, %d CPUs", fields[0], runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}

@@ -155,7 +155,7 @@ func (w *work) stepImports(dir, module string) {
 }
 
 // toolsImports: nothing knows the command, what the lab stands on doesn't know the lab,
-// and course and services know nothing of the house.
+// and course and services know nothing of the house but the format of patches.
 func (w *work) toolsImports() {
 	w.eachImport(w.tools(), func(file, imported string) {
 		from := path.Dir(strings.TrimPrefix(w.rel(file), "tools/"))
@@ -166,7 +166,7 @@ func (w *work) toolsImports() {
 			w.add(file, "imports %s; nothing imports a command", imported)
 		case within(imported, labPath) && within(from, "internal"):
 			w.add(file, "imports %s; the lab stands on internal, not the other way round", imported)
-		case leaf && imported != toolsPath+"/"+from:
+		case leaf && !within(imported, toolsPath+"/"+from) && imported != toolsPath+"/internal/patch":
 			w.add(file, "imports %s; %s imports nothing of the house", imported, path.Base(from))
 		case !within(imported, toolsPath):
 			w.add(file, "imports %s; tools imports no step", imported)

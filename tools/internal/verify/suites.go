@@ -2,9 +2,11 @@ package verify
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -215,7 +217,7 @@ func wrongAnswers(r *round) []job { return r.eachPatch("wrong-answers", wrong) }
 // rightAnswers makes a job of each patch in right-answers.
 func rightAnswers(r *round) []job { return r.eachPatch("right-answers", right) }
 
-func (r *round) eachPatch(folder string, run func(*work, *course.Step, *Answer, map[string]string)) []job {
+func (r *round) eachPatch(folder string, run func(*work, *Answer, runner.Options)) []job {
 	var jobs []job
 	for _, s := range r.steps {
 		paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
@@ -230,7 +232,7 @@ func (r *round) eachPatch(folder string, run func(*work, *course.Step, *Answer, 
 }
 
 // answer reads a patch, makes its overlay and hands both on.
-func (w *work) answer(s *course.Step, path string, run func(*work, *course.Step, *Answer, map[string]string)) {
+func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runner.Options)) {
 	a, err := readAnswer(path)
 	if err != nil {
 		w.add(path, "%v", err)
@@ -247,18 +249,36 @@ func (w *work) answer(s *course.Step, path string, run func(*work, *course.Step,
 		w.add(path, "%v", err)
 		return
 	}
-	run(w, s, a, overlay)
+	env, err := nestedOverlay(dir, overlay)
+	if err != nil {
+		w.add(path, "%v", err)
+		return
+	}
+	run(w, a, runner.Options{Step: s, Solution: true, Overlay: overlay, Env: env})
+}
+
+// nestedOverlay makes go commands that a test runs itself, such as step 02's go list,
+// see the overlay too: they read GOFLAGS.
+func nestedOverlay(dir string, overlay map[string]string) (env []string, err error) {
+	config, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		return nil, fmt.Errorf("write the overlay: %w", err)
+	}
+	path := filepath.Join(dir, ".overlay.json")
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		return nil, fmt.Errorf("write the overlay: %w", err)
+	}
+	return []string{strings.TrimSpace("GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + path)}, nil
 }
 
 // right checks that the tests accept an answer of another kind.
-func right(w *work, s *course.Step, a *Answer, overlay map[string]string) {
-	w.green(a.Path, runner.Options{Step: s, Solution: true, Overlay: overlay})
-}
+func right(w *work, a *Answer, o runner.Options) { w.green(a.Path, o) }
 
 // wrong checks that a wrong answer turns the test that it names red, with the message
 // that it quotes, and nothing else of another task that it doesn't own up to.
-func wrong(w *work, s *course.Step, a *Answer, overlay map[string]string) {
-	result, ok := w.suite(a.Path, runner.Options{Step: s, Solution: true, Overlay: overlay})
+func wrong(w *work, a *Answer, o runner.Options) {
+	s := o.Step
+	result, ok := w.suite(a.Path, o)
 	if !ok {
 		return
 	}
