@@ -202,7 +202,7 @@ func (d *doctor) checkPostgres(ctx context.Context) finding {
 		return finding{err: err}
 	}
 	defer func() { _ = server.Close() }()
-	return finding{detail: fmt.Sprintf("%s from %s, ready in %v", server.Version(), server.Origin(), time.Since(began).Round(time.Millisecond))}
+	return finding{detail: fmt.Sprintf("%s (%s), ready in %v", server.Version(), server.Origin(), time.Since(began).Round(time.Millisecond))}
 }
 
 // checkPorts sees whether programs here may listen on loopback at all. That

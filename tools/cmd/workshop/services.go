@@ -52,7 +52,7 @@ func showServices(ctx context.Context, e *env, asJSON bool) error {
 		fmt.Fprintln(e.stdout, "PostgreSQL   not running; it starts by itself when tests need it\n             now: go tool workshop services start")
 		return nil
 	}
-	fmt.Fprintf(e.stdout, "PostgreSQL   %s from %s\n", status.Version, status.Origin)
+	fmt.Fprintf(e.stdout, "PostgreSQL   %s (%s)\n", status.Version, status.Origin)
 	if status.External {
 		fmt.Fprintf(e.stdout, "             not ours: it is started and stopped elsewhere\n")
 		return nil
