@@ -155,8 +155,9 @@ func (s *Step) TestFiles() ([]string, error) {
 
 // Files are all regular files below dir that belong to a module, as paths relative to
 // dir, with slashes, in lexical order. Left out are hidden files and folders, binaries
-// and profiles that go leaves (*.test, *.out, *.prof), and what lies in wrong-answers,
-// right-answers and beside them a solution's starter.patch.
+// and profiles that go leaves (*.test, *.out, *.prof, and the command that `go build`
+// names after the folder), and what lies in wrong-answers, right-answers and beside them
+// a solution's starter.patch.
 func Files(dir string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -164,7 +165,7 @@ func Files(dir string) ([]string, error) {
 			return err
 		}
 		rel, _ := filepath.Rel(dir, path)
-		if rel != "." && excluded(rel, d) {
+		if rel != "." && excluded(dir, rel, d) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -181,9 +182,9 @@ func Files(dir string) ([]string, error) {
 	return files, nil
 }
 
-func excluded(rel string, d fs.DirEntry) bool {
+func excluded(dir, rel string, d fs.DirEntry) bool {
 	switch rel {
-	case "wrong-answers", "right-answers", StarterFile:
+	case "wrong-answers", "right-answers", StarterFile, filepath.Base(dir):
 		return true
 	}
 	if strings.HasPrefix(d.Name(), ".") {

@@ -118,9 +118,10 @@ func (w *work) workspace() {
 // standalone builds and vets one module as somebody would who copied it out.
 func standalone(w *work, dir string) {
 	c := command{Dir: dir, Env: []string{"GOWORK=off"}}
-	for _, verb := range []string{"build", "vet"} {
-		if out, err := c.run(w.ctx, "go", verb, "./..."); err != nil {
-			w.add(dir, "GOWORK=off go %s ./...\n%s", verb, firstOf(out, err))
+	// Without -o, a module of one command would leave its binary in the folder.
+	for _, args := range [][]string{{"build", "-o", os.DevNull, "./..."}, {"vet", "./..."}} {
+		if out, err := c.run(w.ctx, "go", args...); err != nil {
+			w.add(dir, "GOWORK=off go %s\n%s", strings.Join(args, " "), firstOf(out, err))
 			return
 		}
 	}
