@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
 )
 
@@ -109,15 +111,11 @@ type goPackage struct {
 func listModule(t *testing.T) []goPackage {
 	t.Helper()
 	output, err := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports", "./...").Output()
-	if err != nil {
-		t.Fatalf("go list failed, which says what a package imports: %v\nSee what it says: go list ./...", err)
-	}
+	require.NoError(t, err, "go list says what a package imports. See what it says: go list ./...")
 	var module []goPackage
 	for decoder := json.NewDecoder(strings.NewReader(string(output))); decoder.More(); {
 		var p goPackage
-		if err := decoder.Decode(&p); err != nil {
-			t.Fatalf("read what go list says: %v", err)
-		}
+		require.NoError(t, decoder.Decode(&p), "read what go list says")
 		module = append(module, p)
 	}
 	return module

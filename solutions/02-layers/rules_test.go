@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
 )
 
@@ -67,7 +69,5 @@ func refuseWrites(t *testing.T, app *lab.App, table string) {
 	_, err := app.DB().Exec(fmt.Sprintf(`
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by the test'; END $$;
 		CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION refuse();`, table))
-	if err != nil {
-		t.Fatalf("make the database refuse writes to %s: %v", table, err)
-	}
+	require.NoError(t, err, "make the database refuse writes to %s", table)
 }

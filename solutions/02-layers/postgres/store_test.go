@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -22,9 +23,7 @@ const (
 func openStore(t *testing.T) *Store {
 	t.Helper()
 	store, err := Open(lab.NewDatabase(t, Migrate).URL)
-	if err != nil {
-		t.Fatalf("open the store: %v", err)
-	}
+	require.NoError(t, err, "open the store")
 	return store
 }
 
@@ -79,9 +78,7 @@ func TestStoreHidesTheDriver(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	user, err := store.User(t.Context(), somebody)
-	if err != nil {
-		t.Fatalf("find user %d, who is in the seed: %v", somebody, err)
-	}
+	require.NoError(t, err, "find user %d, who is in the seed", somebody)
 	_, err = store.CreateUser(t.Context(), user)
 	requireDomainError(t, "CreateUser with an address that is taken", err)
 }
