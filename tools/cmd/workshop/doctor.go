@@ -249,12 +249,16 @@ func (d *doctor) checkWatching(ctx context.Context) finding {
 func (d *doctor) warm(ctx context.Context) finding {
 	fmt.Fprintf(d.e.stderr, "      compiling every step, so that you can work without a network; a few minutes the first time\n")
 	began := time.Now()
-	command := exec.CommandContext(ctx, "go", "test", "-vet=off", "-run=^$", "./steps/...", "./solutions/...")
+	arguments := []string{"test", "-vet=off", "-run=NONE"}
+	for _, step := range d.course.Steps {
+		arguments = append(arguments, "./steps/"+step.Name+"/...", "./solutions/"+step.Name+"/...")
+	}
+	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = d.course.Root
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 5 * time.Second
 	if output, err := command.CombinedOutput(); err != nil && !compiledElsewhere(string(output)) {
-		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, lastLines(string(output), 6)), next: "go test -vet=off -run='^$' ./steps/... ./solutions/...     (from " + d.course.Root + ")"}
+		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, lastLines(string(output), 6)), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
 	}
 	return finding{detail: fmt.Sprintf("everything is compiled (%v)", time.Since(began).Round(time.Second))}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/course/coursetest"
 )
 
 func TestDoctorGoesOnAfterAnIllnessAndSaysWhatToRun(t *testing.T) {
@@ -46,4 +48,15 @@ func TestOnlyALearnersBrokenCodeIsNoIllness(t *testing.T) {
 	require.True(t, compiledElsewhere("FAIL\texample.com/boxoffice/steps/01-baseline [build failed]\nok  \texample.com/boxoffice/solutions/01-baseline\n"))
 	require.False(t, compiledElsewhere("FAIL\texample.com/boxoffice/solutions/01-baseline [build failed]\n"))
 	require.False(t, compiledElsewhere("go: no such module\n"))
+}
+
+func TestDoctorCompilesEveryStepAndNamesWhatDoesNot(t *testing.T) {
+	c := coursetest.New(t)
+	var out bytes.Buffer
+	d := &doctor{e: &env{stdout: &out, stderr: &out}, course: c}
+	require.NoError(t, d.warm(t.Context()).err)
+
+	broken := filepath.Join(c.Steps[0].SolutionDir, "broken.go")
+	require.NoError(t, os.WriteFile(broken, []byte("package main\n\nvar x int = \"no\"\n"), 0o600))
+	require.ErrorContains(t, d.warm(t.Context()).err, "broken.go")
 }

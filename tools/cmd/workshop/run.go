@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -170,6 +171,9 @@ func (s *stand) serve(ctx context.Context) error {
 	command := exec.Command(executable, guardName, s.binary, "serve")
 	command.Env = append(append(apiEnvironment(), "ADDR="+s.addr), s.wires.Env...)
 	command.Stdout, command.Stderr = s.e.stdout, s.e.stderr
+	// A group of its own: whoever kills the workshop's whole group leaves the guard
+	// to end the API.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return machineProblem(ctx, err)

@@ -22,6 +22,12 @@ type command struct {
 	Env []string // added to the environment
 }
 
+// command runs in dir. What go builds on the way goes to the scratch folder: an
+// interrupted go leaves its temporary files behind.
+func (w *work) command(dir string, env ...string) command {
+	return command{Dir: dir, Env: append(env, "GOTMPDIR="+w.scratch.dir)}
+}
+
 // run returns what the program printed, on both streams together.
 func (c command) run(ctx context.Context, name string, args ...string) (string, error) {
 	var out bytes.Buffer

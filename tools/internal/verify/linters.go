@@ -36,7 +36,7 @@ func gofmt(w *work) {
 // vet runs go vet over all modules at once.
 func vet(w *work) {
 	args := append([]string{"vet"}, w.patterns(w.modules())...)
-	if out, err := (command{Dir: w.Course.Root}).run(w.ctx, "go", args...); err != nil {
+	if out, err := w.command(w.Course.Root).run(w.ctx, "go", args...); err != nil {
 		w.add(w.Course.Root, "go vet\n%s", firstOf(out, err))
 	}
 }
@@ -69,7 +69,7 @@ func staticcheck(w *work) {
 
 func (w *work) lint(dirs []string, flags ...string) {
 	args := append([]string{"run", staticcheckTool}, flags...)
-	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", append(args, w.patterns(dirs)...)...)
+	out, err := w.command(w.Course.Root).run(w.ctx, "go", append(args, w.patterns(dirs)...)...)
 	if err != nil {
 		w.add(w.Course.Root, "staticcheck\n%s", firstOf(out, err))
 	}
@@ -84,7 +84,7 @@ func govulncheck(w *work) {
 	if !w.available(govulncheckTool) {
 		return
 	}
-	out, err := command{Dir: w.tools()}.run(w.ctx, "go", "run", govulncheckTool, "work")
+	out, err := w.command(w.tools()).run(w.ctx, "go", "run", govulncheckTool, "work")
 	switch {
 	case err == nil:
 	case !strings.Contains(out, "exit status 3") && unreachable.MatchString(out):
@@ -100,7 +100,7 @@ var refused = regexp.MustCompile(`(?i)forbidden|not found|no such host|dial tcp|
 // available reports that the go command can run a tool, and skips the check with the
 // reason when it can't be had.
 func (w *work) available(tool string) bool {
-	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", "run", tool, "-version")
+	out, err := w.command(w.Course.Root).run(w.ctx, "go", "run", tool, "-version")
 	if err == nil {
 		return true
 	}
@@ -127,7 +127,7 @@ func line(re *regexp.Regexp, out string) string {
 
 // toolsTests runs the tests of the tools themselves.
 func toolsTests(w *work) {
-	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", "test", "-count=1", "./tools/...")
+	out, err := w.command(w.Course.Root).run(w.ctx, "go", "test", "-count=1", "./tools/...")
 	if err != nil {
 		w.add(w.tools(), "go test ./tools/...\n%s", failuresOf(out, err))
 	}

@@ -117,7 +117,7 @@ func (w *work) workspace() {
 
 // standalone builds and vets one module as somebody would who copied it out.
 func standalone(w *work, dir string) {
-	c := command{Dir: dir, Env: []string{"GOWORK=off"}}
+	c := w.command(dir, "GOWORK=off")
 	// Without -o, a module of one command would leave its binary in the folder.
 	for _, args := range [][]string{{"build", "-o", os.DevNull, "./..."}, {"vet", "./..."}} {
 		if out, err := c.run(w.ctx, "go", args...); err != nil {
