@@ -258,7 +258,7 @@ func (d *doctor) warm(ctx context.Context) finding {
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 5 * time.Second
 	if output, err := command.CombinedOutput(); err != nil && !compiledElsewhere(string(output)) {
-		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, lastLines(string(output), 6)), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
+		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, complaints(string(output))), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
 	}
 	return finding{detail: fmt.Sprintf("everything is compiled (%v)", time.Since(began).Round(time.Second))}
 }
@@ -274,7 +274,17 @@ func compiledElsewhere(output string) bool {
 	return strings.Contains(output, "[build failed]")
 }
 
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+// complaintLines is how many lines of the go command are shown.
+const complaintLines = 8
+
+// complaints are the first lines of what the go command said, without the packages
+// that are fine.
+func complaints(output string) string {
+	var kept []string
+	for line := range strings.Lines(output) {
+		if fine := strings.HasPrefix(line, "ok ") || strings.HasPrefix(line, "? "); !fine && len(kept) < complaintLines {
+			kept = append(kept, strings.TrimRight(line, "\n"))
+		}
+	}
+	return strings.Join(kept, "\n")
 }
