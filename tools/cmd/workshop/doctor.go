@@ -226,12 +226,15 @@ const watchPatience = 2 * time.Second
 // checkWatching sees whether saving a file in this clone is told to `watch`.
 func (d *doctor) checkWatching(ctx context.Context) finding {
 	polling := finding{detail: "polling", note: "this file system doesn't tell about saved files, so `watch` looks every second: it works, a little later"}
+	dir := filepath.Join(d.course.Root, ".workshop")
+	if writable(dir) != nil {
+		return finding{detail: "not tried, since this folder can't be written to"}
+	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return polling
 	}
 	defer func() { _ = watcher.Close() }()
-	dir := filepath.Join(d.course.Root, ".workshop")
 	if watcher.Add(dir) != nil || writable(dir) != nil {
 		return polling
 	}

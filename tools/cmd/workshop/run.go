@@ -97,7 +97,11 @@ func (s *stand) build(ctx context.Context, solution bool) error {
 	if err != nil {
 		return err
 	}
-	s.binary = filepath.Join(course.Root, ".workshop", "bin", s.step.Name)
+	folder := filepath.Join(course.Root, ".workshop", "bin")
+	if err := writable(folder); err != nil {
+		return &problem{what: "can't put the built API into " + folder, why: err, next: "go tool workshop doctor"}
+	}
+	s.binary = filepath.Join(folder, s.step.Name)
 	source := s.step.Dir
 	if solution {
 		source, s.binary = s.step.SolutionDir, s.binary+"-solution"

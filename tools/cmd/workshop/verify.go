@@ -102,8 +102,11 @@ func runVerify(ctx context.Context, e *env, f verifyFlags) error {
 	o.Watch = lines
 	report, err := verify.Run(ctx, o)
 	lines.Clear()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
-		return err
+		return &problem{what: "can't verify the course", why: err, next: "go tool workshop doctor"}
 	}
 	return closeVerify(e, f, report)
 }
