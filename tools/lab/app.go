@@ -28,6 +28,7 @@ type App struct {
 	t        testing.TB
 	client   *http.Client
 	tokens   sync.Map // token → the User who logged in
+	changes  changes
 	direct   string
 	troubled atomic.Bool // a request had no answer, or a 5xx
 	open     sync.Once

@@ -51,6 +51,10 @@ func miniature() {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		}
 	})
+	mux.HandleFunc("GET /twice", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"error":"no"}{"id":1}`)
+	})
 	mux.HandleFunc("GET /who", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 	mux.HandleFunc("GET /die", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.RawQuery)) })
@@ -232,6 +236,25 @@ func TestAnAPIThatEndsIsNamedAsTheCause(t *testing.T) {
 	t.Parallel()
 	said := failureOf(t, func(t testing.TB) { lab.Start(t).Do(lab.GET("/die")) })
 	require.Contains(t, said, "the API ended while it ran")
+}
+
+func TestTwoAnswersInOneBodyAreNamed(t *testing.T) {
+	t.Parallel()
+	said := failureOf(t, func(t testing.TB) { lab.Start(t).Do(lab.GET("/twice")).Expect(200, "tea") })
+	require.Contains(t, said, "GET /twice answered 200 OK with 2 JSON values")
+}
+
+func TestCurlRepeatsWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	said := failureOf(t, func(t testing.TB) {
+		app := lab.Start(t)
+		app.Do(lab.GET("/who"))
+		app.Do(lab.POST("/mail", map[string]int{"n": 1}))
+		app.Do(lab.GET("/events/abc")).Expect(400, "tea")
+	})
+	require.Contains(t, said, `-d '{"n":1}' localhost:8080/mail`)
+	require.NotContains(t, said, "/who")
+	require.Less(t, strings.Index(said, "/mail"), strings.LastIndex(said, "/events/abc"))
 }
 
 func TestAPasswordIsQuotedForTheShell(t *testing.T) {

@@ -137,11 +137,32 @@ func (a *App) Burst(n int, request func(i int) *Request) []*Response {
 }
 
 func (a *App) send(r *Request) *Response {
+	before := a.changes.before(r)
 	response := a.exchange(r)
+	response.before = before
 	if response.Err != nil || response.Status >= http.StatusInternalServerError {
 		a.troubled.Store(true)
 	}
 	return response
+}
+
+// changes are the requests of a test that change something, in the order in which
+// they were sent.
+type changes struct {
+	mu       sync.Mutex
+	requests []*Request
+}
+
+// before returns the changes so far, and adds the request to them if it is one.
+// Logging in is none: a session is no part of the data.
+func (c *changes) before(r *Request) []*Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.requests[:len(c.requests):len(c.requests)]
+	if r.method != http.MethodGet && r.path != "/sessions" {
+		c.requests = append(c.requests, r)
+	}
+	return before
 }
 
 func (a *App) exchange(r *Request) *Response {

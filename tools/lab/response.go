@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ type Response struct {
 
 	app     *App
 	request *Request
+	before  []*Request // those that the test sent before it to change something
 }
 
 // bodyShown is how much of a body a finding shows, in bytes.
@@ -39,7 +41,36 @@ func (r *Response) Expect(status int, why string) *Response {
 			Try:      r.Curl(),
 		}.String())
 	}
+	r.requireOneAnswer()
 	return r
+}
+
+// requireOneAnswer demands that a JSON body holds one value. A handler that has
+// answered and goes on writes the next answer behind it.
+func (r *Response) requireOneAnswer() {
+	r.app.t.Helper()
+	values := countJSON(r.Header.Get("Content-Type"), r.Body)
+	Require(r.app.t, values <= 1, Finding{
+		Measured: fmt.Sprintf("%s answered %s with %d JSON values, one behind the other\n%s", r.request, statusText(r.Status), values, r.excerpt()),
+		Expected: "one JSON value",
+		Why:      "A handler that has answered doesn't end by itself. What it does next was never meant to happen, and no client can read what it writes.",
+		Try:      r.Curl(),
+	})
+}
+
+// countJSON counts the values in a body that says it is JSON.
+func countJSON(contentType string, body []byte) (values int) {
+	if !strings.Contains(contentType, "json") {
+		return 0
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	for {
+		var value any
+		if decoder.Decode(&value) != nil {
+			return values
+		}
+		values++
+	}
 }
 
 // JSON decodes the body into v, and ends the test with a finding when it is not
@@ -58,15 +89,37 @@ func (r *Response) JSON(v any) *Response {
 }
 
 // Curl is the command lines that send the same request to the API as
-// `go tool workshop run` starts it, on the same data.
+// `go tool workshop run` starts it, on the same data: after what the test sent
+// before it to change something, and as the same user.
 func (r *Response) Curl() string {
-	lines := []string{runCommand() + "     (in another terminal)"}
-	if token, ok := strings.CutPrefix(r.request.header.Get("Authorization"), "Bearer "); ok {
-		if user, ok := r.app.tokens.Load(token); ok {
-			lines = append(lines, logInLine(user.(User)))
+	script := &script{lines: []string{runCommand() + "     (in another terminal)"}}
+	if len(r.before) > beforeShown {
+		script.lines = append(script.lines, fmt.Sprintf("(the test sent %d other requests first)", len(r.before)))
+	} else {
+		for _, earlier := range r.before {
+			script.send(r.app, earlier)
 		}
 	}
-	return strings.Join(append(lines, r.request.curl()), "\n")
+	script.send(r.app, r.request)
+	return strings.Join(script.lines, "\n")
+}
+
+// beforeShown is how many earlier requests are worth repeating by hand.
+const beforeShown = 5
+
+// script is a list of commands for a shell, which remembers whose token it holds.
+type script struct {
+	lines []string
+	token string
+}
+
+func (s *script) send(app *App, r *Request) {
+	token, ok := strings.CutPrefix(r.header.Get("Authorization"), "Bearer ")
+	if user, known := app.tokens.Load(token); ok && known && token != s.token {
+		s.lines = append(s.lines, logInLine(user.(User)))
+		s.token = token
+	}
+	s.lines = append(s.lines, r.curl())
 }
 
 // logInLine is a shell command that logs the user in and keeps the token.

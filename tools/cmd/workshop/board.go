@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -46,7 +47,11 @@ func (b *board) heading() string {
 	if b.solution {
 		dir = b.step.SolutionDir
 	}
-	where := fmt.Sprintf("%s %s estimated %d min", b.path(dir), b.style.dash(), b.step.Minutes)
+	shown := b.path(dir)
+	if shown == "." {
+		shown = "this folder"
+	}
+	where := fmt.Sprintf("%s %s estimated %d min", shown, b.style.dash(), b.step.Minutes)
 	return title + "\n" + b.style.paint(dim, where)
 }
 
@@ -117,17 +122,26 @@ func (b *board) remembered() bool {
 	return false
 }
 
-// changed says which test files aren't the course's.
+// changed says which test files aren't the course's, and which are gone.
 func (b *board) changed() string {
-	if len(b.result.Changed) == 0 {
-		return ""
+	var gone, differ []string
+	for _, name := range b.result.Changed {
+		if _, err := os.Stat(filepath.Join(b.step.Dir, name)); err != nil {
+			gone = append(gone, name)
+		} else {
+			differ = append(differ, name)
+		}
 	}
-	text := fmt.Sprintf("%s differ from the course's, so the course's own were run instead. A test file of yours beside them is fine.",
-		strings.Join(b.result.Changed, ", "))
-	if len(b.result.Changed) == 1 {
-		text = strings.Replace(text, " differ ", " differs ", 1)
+	var notes []string
+	if len(gone) > 0 {
+		notes = append(notes, b.style.labelled("Note", fmt.Sprintf("missing here, so the course's own ran: %s. To bring the tests back: git checkout -- %s",
+			strings.Join(gone, ", "), relative(b.cwd, filepath.Join(b.step.Dir, gone[0])))))
 	}
-	return b.style.labelled("Note", text)
+	if len(differ) > 0 {
+		notes = append(notes, b.style.labelled("Note", fmt.Sprintf("not as the course has it, so the course's own ran: %s. A test file of yours beside it is fine.",
+			strings.Join(differ, ", "))))
+	}
+	return strings.Join(notes, "\n")
 }
 
 // failures are the first failure whole, and a line for each other one.

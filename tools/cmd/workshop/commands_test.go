@@ -80,7 +80,7 @@ func TestChangedTestsAreTold(t *testing.T) {
 	b := newDesk(t)
 	b.write("main_test.go", "package main\n")
 	b.fails(exitRed, "test")
-	assert.Contains(t, b.out.String(), "Note       main_test.go differs from the course's, so the course's own were run")
+	assert.Contains(t, b.out.String(), "Note       not as the course has it, so the course's own ran: main_test.go")
 	assert.Contains(t, b.out.String(), "✗ FAIL  task 1")
 }
 

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/patch"
 )
 
 func newDiffCmd(e *env) *cobra.Command {
@@ -100,7 +100,7 @@ func newFileDiff(s *course.Step, name string, mine, solved map[string][]byte) fi
 	if _, ok := solved[name]; !ok {
 		f.only, to = "yours", "/dev/null"
 	}
-	f.text = udiff.Unified(from, to, string(mine[name]), string(solved[name]))
+	f.text = patch.Unified(from, to, string(mine[name]), string(solved[name]))
 	for i, line := range strings.Split(f.text, "\n") {
 		switch {
 		case i < 2:

@@ -17,52 +17,39 @@ import (
 )
 
 func newResetCmd(e *env) *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
+	return e.restoreCmd(newReset, &cobra.Command{
 		Use:   "reset [STEP]",
 		Short: "Put a step back to how the course hands it out",
 		Long: `Put a step back to how the course hands it out. Your files are copied to
 .workshop/backup first, also those that you added; the line that brings them back is printed.`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: e.completeStep,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			step, err := e.Step(strings.Join(args, ""))
-			if err != nil {
-				return err
-			}
-			r, err := newReset(step)
-			if err != nil {
-				return restoreProblem(step, err)
-			}
-			return e.restore(cmd.Context(), r, yes)
-		},
-	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
-	return cmd
+	})
 }
 
 func newSolveCmd(e *env) *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
+	return e.restoreCmd(newSolve, &cobra.Command{
 		Use:   "solve [STEP]",
 		Short: "Put the solution into a step's folder",
 		Long: `Put the solution into your folder of a step. Your files are copied to
 .workshop/backup first; those that you added stay where they are.`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: e.completeStep,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			step, err := e.Step(strings.Join(args, ""))
-			if err != nil {
-				return err
-			}
-			r, err := newSolve(step)
-			if err != nil {
-				return restoreProblem(step, err)
-			}
-			return e.restore(cmd.Context(), r, yes)
-		},
+	})
+}
+
+// restoreCmd completes a command that replaces the files of a step by the course's.
+func (e *env) restoreCmd(plan func(*course.Step) (*restoration, error), cmd *cobra.Command) *cobra.Command {
+	yes := cmd.Flags().BoolP("yes", "y", false, "don't ask")
+	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.ValidArgsFunction = e.completeStep
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		step, err := e.Step(strings.Join(args, ""))
+		if err != nil {
+			return err
+		}
+		r, err := plan(step)
+		if err != nil {
+			return restoreProblem(step, err)
+		}
+		return e.restore(cmd.Context(), r, *yes)
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
 	return cmd
 }
 

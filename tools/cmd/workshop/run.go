@@ -25,7 +25,9 @@ func newRunCmd(e *env) *cobra.Command {
 		Use:   "run [STEP]",
 		Short: "Start the API of a step with its services, to try with curl",
 		Long: `Start the API of a step on a seeded database of its own, with a mail server.
-While it runs, you see what it asks PostgreSQL for, and the mail that it sends.
+While it runs, you see what it asks PostgreSQL for, and the mail that it sends. A
+line of counts sums up all that happened until PostgreSQL was quiet for a quarter
+of a second.
 Ctrl-C stops it; its database is then gone.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -225,6 +227,7 @@ Step %02d, %s, on http://%s
             %s, password %q
   mail      shown here as it arrives
   try       curl 'http://%s/events?limit=50'
+  changes   of your code show after a new start
   stop      Ctrl-C
 
 `, s.step.Number, whose, s.addr, seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email, seed.Buyer.Password, s.addr)

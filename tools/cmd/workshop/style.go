@@ -101,7 +101,7 @@ func (s style) reflow(text string, indent int) string {
 	var out []string
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.ReplaceAll(line, "\t", "    ")
-		if utf8.RuneCountInString(line)+indent <= s.width {
+		if isCommand(line) || utf8.RuneCountInString(line)+indent <= s.width {
 			out = append(out, strings.TrimRight(margin+line, " "))
 			continue
 		}
@@ -117,6 +117,13 @@ func (s style) reflow(text string, indent int) string {
 		out = append(out, rest...)
 	}
 	return strings.Join(out, "\n")
+}
+
+// isCommand reports a line that is there to be copied into a shell: a break in it would
+// break the command.
+func isCommand(line string) bool {
+	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "try "))
+	return strings.HasPrefix(line, "curl ") || strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "go ")
 }
 
 // clip shortens uncoloured text to a number of columns.

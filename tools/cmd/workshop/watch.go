@@ -204,6 +204,9 @@ func ignoreQuit(err error) error {
 func (w *watch) run(ctx context.Context) {
 	ctx, w.cancel = context.WithCancelCause(ctx)
 	w.running, w.leaving = true, false
+	if w.result != nil {
+		w.draw() // what stands there is of the run before, and says so
+	}
 	step := w.step
 	w.ticker.start("testing " + step.Name)
 	w.spawn(func() {
@@ -354,6 +357,9 @@ func (w *watch) content() string {
 }
 
 func (w *watch) footer(st style) string {
+	if w.running {
+		return st.paint(dim, "Testing what you saved. What stands above is of the run before.")
+	}
 	took := ""
 	if w.result != nil {
 		took = fmt.Sprintf(" (%.1f s)", w.result.Elapsed.Seconds())

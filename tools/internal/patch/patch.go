@@ -40,7 +40,37 @@ func Between(before, after map[string][]byte) string {
 	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		b.WriteString(udiff.Unified(label(before, name), label(after, name), string(before[name]), string(after[name])))
+		b.WriteString(Unified(label(before, name), label(after, name), string(before[name]), string(after[name])))
+	}
+	return b.String()
+}
+
+// Unified is the unified diff of two texts, with three lines of context; "" for equal ones.
+func Unified(oldLabel, newLabel, old, new string) string {
+	return renumber(udiff.Unified(oldLabel, newLabel, old, new))
+}
+
+var hunkHeader = regexp.MustCompile(`^@@ -(\d+)(,\d+)? \+\d+(,\d+)? @@`)
+
+// renumber sets where each hunk begins in the new text. udiff v0.4.1 loses count of it
+// after the first hunk.
+func renumber(diff string) string {
+	var b strings.Builder
+	shift, seen := 0, false
+	for line := range strings.Lines(diff) {
+		m := hunkHeader.FindStringSubmatch(line)
+		switch {
+		case m != nil && seen:
+			start, _ := strconv.Atoi(m[1])
+			line = fmt.Sprintf("@@ -%s%s +%d%s @@\n", m[1], m[2], start+shift, m[3])
+		case m != nil:
+			seen = true
+		case seen && strings.HasPrefix(line, "+"):
+			shift++
+		case seen && strings.HasPrefix(line, "-"):
+			shift--
+		}
+		b.WriteString(line)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,4 +73,13 @@ func TestParseRefusesDamage(t *testing.T) {
 			assert.Error(t, err)
 		})
 	}
+}
+
+func TestEachHunkBeginsWhereItIsInTheNewText(t *testing.T) {
+	old := "a\n" + strings.Repeat("x\n", 20) + "b\n" + strings.Repeat("y\n", 20) + "c\n"
+	new := "a\na2\na3\n" + strings.Repeat("x\n", 20) + "B\n" + strings.Repeat("y\n", 20) + "c\nc2\n"
+	diff := Unified("old", "new", old, new)
+	require.Contains(t, diff, "@@ -1,4 +1,6 @@")
+	require.Contains(t, diff, "@@ -19,7 +21,7 @@")
+	require.Contains(t, diff, "@@ -41,3 +43,4 @@")
 }
