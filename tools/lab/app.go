@@ -139,7 +139,8 @@ func (a *App) closeDB() {
 const logTail = 12
 
 // showLogs prints the last log lines of each instance under a failed test in
-// which the API itself failed: a request had no answer, or a 5xx.
+// which the API itself failed: a request had no answer, or a 5xx other than 501,
+// by which a gap says that it is one.
 func (a *App) showLogs() {
 	if !a.t.Failed() || !a.troubled.Load() {
 		return

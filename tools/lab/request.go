@@ -140,7 +140,8 @@ func (a *App) send(r *Request) *Response {
 	before := a.changes.before(r)
 	response := a.exchange(r)
 	response.before = before
-	if response.Err != nil || response.Status >= http.StatusInternalServerError {
+	failed := response.Status >= http.StatusInternalServerError && response.Status != http.StatusNotImplemented
+	if response.Err != nil || failed {
 		a.troubled.Store(true)
 	}
 	return response
