@@ -50,9 +50,14 @@ func (c command) start(ctx context.Context, out, rest *bytes.Buffer, name string
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, out, rest
 	cmd.Env = append(slices.DeleteFunc(cmd.Environ(), fromGit), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// Interrupted, go removes its temporary files; what is left after the grace is killed.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Second
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if err != nil {
 		return errors.Join(ctx.Err(), err)
 	}
 	return nil

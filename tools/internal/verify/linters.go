@@ -127,7 +127,8 @@ func line(re *regexp.Regexp, out string) string {
 
 // toolsTests runs the tests of the tools themselves.
 func toolsTests(w *work) {
-	out, err := w.command(w.Course.Root).run(w.ctx, "go", "test", "-count=1", "./tools/...")
+	// Not with w.command: testing.T.TempDir follows GOTMPDIR, into the course.
+	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", "test", "-count=1", "./tools/...")
 	if err != nil {
 		w.add(w.tools(), "go test ./tools/...\n%s", failuresOf(out, err))
 	}
