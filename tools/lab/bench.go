@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,9 +60,27 @@ func progress(line string) {
 	fmt.Fprintln(os.Stderr, ProgressPrefix+line)
 }
 
+// setupFailure says whose turn it is: the machine's, unless it was the API that
+// could not migrate.
 func setupFailure(err error) string {
+	var own *migrateError
+	if errors.As(err, &own) {
+		return bootFailure(own)
+	}
 	return fmt.Sprintf("The lab could not set up this test: %v\n\nNothing is wrong with your code so far. Next: go tool workshop doctor", err)
 }
+
+// migrateError says that the API's own `boxoffice migrate` failed.
+type migrateError struct {
+	err    error
+	output string
+}
+
+func (e *migrateError) Error() string {
+	return fmt.Sprintf("`boxoffice migrate` failed on an empty database (%v); it said:\n%s", e.err, indent(e.output, "| "))
+}
+
+func (e *migrateError) Unwrap() error { return e.err }
 
 // migrateAsChild runs `boxoffice migrate` in a process of its own, as an
 // operator would.
@@ -75,7 +94,7 @@ func migrateAsChild(ctx context.Context, databaseURL string) error {
 	defer func() { _ = stdin.Close() }()
 	output, err := command.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("`boxoffice migrate` failed on an empty database: %w\n%s", err, strings.TrimSpace(string(output)))
+		return &migrateError{err: err, output: strings.TrimSpace(string(output))}
 	}
 	return nil
 }
