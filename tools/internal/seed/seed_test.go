@@ -139,7 +139,7 @@ func TestSeedIsDeterministic(t *testing.T) {
 		name, err := Template(t.Context(), pg, migrate(schema+different()), nil)
 		require.NoError(t, err)
 		db := open(t, pg, name)
-		sums = append(sums, one[string](t, db, `SELECT string_agg(h, ' ') FROM (
+		sums = append(sums, one[string](t, db, `SELECT string_agg(h, ' ' ORDER BY h) FROM (
 			SELECT md5(string_agg(x::text, '' ORDER BY id)) h FROM users x UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM venues x
 			UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM events x UNION ALL SELECT md5(string_agg(x::text, '' ORDER BY id)) FROM orders x) s`))
 	}

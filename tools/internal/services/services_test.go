@@ -205,8 +205,9 @@ func TestRecoversFromKills(t *testing.T) {
 		"supervisor": func(t *testing.T, p published) { syscall.Kill(p.PID, syscall.SIGKILL) },
 		"postmaster": func(t *testing.T, p published) { syscall.Kill(postmasterPID(t, p), syscall.SIGKILL) },
 		"both": func(t *testing.T, p published) {
+			postmaster := postmasterPID(t, p) // before its pid file goes with the supervisor
 			syscall.Kill(p.PID, syscall.SIGKILL)
-			syscall.Kill(postmasterPID(t, p), syscall.SIGKILL)
+			syscall.Kill(postmaster, syscall.SIGKILL)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
