@@ -52,13 +52,8 @@ func (s *sharedBench) close() {
 // migrateFunc brings the schema of an empty database up to date.
 type migrateFunc = func(ctx context.Context, databaseURL string) error
 
-// ProgressPrefix begins each line that tells what a slow start is doing, so that
-// the workshop command can show it while the tests wait.
-const ProgressPrefix = "workshop: "
-
-func progress(line string) {
-	fmt.Fprintln(os.Stderr, ProgressPrefix+line)
-}
+// progress tells what a slow start is doing, in the test's own output.
+func progress(line string) { fmt.Fprintln(os.Stderr, "workshop: "+line) }
 
 // setupFailure says whose turn it is: the machine's, unless it was the API that
 // could not migrate.

@@ -20,10 +20,7 @@ func (e *env) attempt(ctx context.Context, o runner.Options, onTest func(runner.
 	}
 	result, err := e.runTests(ctx, o, onTest)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, &problem{what: "can't run the tests", why: err, next: "go tool workshop doctor"}
+		return nil, machineProblem(ctx, "can't run the tests", err)
 	}
 	if !o.Solution {
 		e.remember(o.Step, result)
@@ -73,14 +70,11 @@ func (e *env) save(state *progress.State) {
 func startPostgres(ctx context.Context, say func(string)) (stop func(), err error) {
 	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
 		var missing *services.NotFoundError
-		if errors.As(err, &missing) {
-			return nil, &problem{what: err.Error()}
+		if ctx.Err() == nil && errors.As(err, &missing) {
+			return nil, &problem{what: err.Error()} // it says itself what helps
 		}
-		return nil, &problem{what: "can't start PostgreSQL", why: err, next: "go tool workshop doctor"}
+		return nil, machineProblem(ctx, "can't start PostgreSQL", err)
 	}
 	return func() { _ = server.Close() }, nil
 }

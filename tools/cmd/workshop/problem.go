@@ -45,6 +45,14 @@ func usage(err error, next string) *problem {
 	return &problem{what: err.Error(), next: next, code: exitUsage}
 }
 
+// machineProblem says that the machine lacks something, unless it was Ctrl-C.
+func machineProblem(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &problem{what: what, why: err, next: "go tool workshop doctor"}
+}
+
 // errRed ends a command whose tests are red, after it has printed them.
 var errRed = errors.New("tests are red")
 

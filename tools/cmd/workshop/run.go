@@ -129,22 +129,19 @@ func (s *stand) wire(ctx context.Context) error {
 	say := func(line string) { fmt.Fprintln(s.e.stderr, line) }
 	opened, err := bench.Open(ctx, s.migrate, say)
 	if err != nil {
-		return machineProblem(ctx, err)
+		return needsProblem(ctx, err)
 	}
 	s.cleanups = append(s.cleanups, opened.Close)
 	if s.wires, err = opened.Wire(ctx); err != nil {
-		return machineProblem(ctx, err)
+		return needsProblem(ctx, err)
 	}
 	s.cleanups = append(s.cleanups, func() { _ = s.wires.Close(context.WithoutCancel(ctx)) })
 	return nil
 }
 
-// machineProblem says that the machine lacks something, unless it was Ctrl-C.
-func machineProblem(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &problem{what: "can't start what the API needs", why: err, next: "go tool workshop doctor"}
+// needsProblem is what stopped `run` before the API could serve.
+func needsProblem(ctx context.Context, err error) error {
+	return machineProblem(ctx, "can't start what the API needs", err)
 }
 
 func (s *stand) migrate(ctx context.Context, databaseURL string) error {
@@ -172,7 +169,7 @@ func apiEnvironment() []string {
 func (s *stand) serve(ctx context.Context) error {
 	executable, err := os.Executable()
 	if err != nil {
-		return machineProblem(ctx, err)
+		return needsProblem(ctx, err)
 	}
 	command := exec.Command(executable, guardName, s.binary, "serve")
 	command.Env = append(append(apiEnvironment(), "ADDR="+s.addr), s.wires.Env...)
@@ -182,10 +179,10 @@ func (s *stand) serve(ctx context.Context) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := command.StdinPipe()
 	if err != nil {
-		return machineProblem(ctx, err)
+		return needsProblem(ctx, err)
 	}
 	if err := command.Start(); err != nil {
-		return machineProblem(ctx, err)
+		return needsProblem(ctx, err)
 	}
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()

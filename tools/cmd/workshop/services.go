@@ -41,7 +41,7 @@ nobody has used it for a while, so you seldom need this.`,
 func showServices(ctx context.Context, e *env, asJSON bool) error {
 	status, err := services.PostgresStatus(ctx)
 	if err != nil {
-		return serviceProblem(ctx, "can't tell how PostgreSQL is", err)
+		return machineProblem(ctx, "can't tell how PostgreSQL is", err)
 	}
 	if asJSON {
 		encoder := json.NewEncoder(e.stdout)
@@ -84,7 +84,7 @@ func startServices(ctx context.Context, e *env) error {
 	say := func(line string) { fmt.Fprintln(e.stderr, line) }
 	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
 	if err != nil {
-		return serviceProblem(ctx, "can't start PostgreSQL", err)
+		return machineProblem(ctx, "can't start PostgreSQL", err)
 	}
 	defer func() { _ = server.Close() }()
 	return showServices(ctx, e, false)
@@ -96,16 +96,8 @@ func stopServices(ctx context.Context, e *env) error {
 		return &problem{what: "PostgreSQL is in use", next: "end the tests, the watch or the run that use it, then: go tool workshop services stop"}
 	}
 	if err != nil {
-		return serviceProblem(ctx, "can't stop PostgreSQL", err)
+		return machineProblem(ctx, "can't stop PostgreSQL", err)
 	}
 	fmt.Fprintln(e.stdout, "PostgreSQL is stopped and its data is gone. It starts by itself when tests need it.")
 	return nil
-}
-
-// serviceProblem keeps the words of errors that already say what to run next.
-func serviceProblem(ctx context.Context, what string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &problem{what: what, why: err, next: "go tool workshop doctor"}
 }

@@ -102,11 +102,8 @@ func runVerify(ctx context.Context, e *env, f verifyFlags) error {
 	o.Watch = lines
 	report, err := verify.Run(ctx, o)
 	lines.Clear()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return &problem{what: "can't verify the course", why: err, next: "go tool workshop doctor"}
+	if err != nil || ctx.Err() != nil {
+		return machineProblem(ctx, "can't verify the course", err)
 	}
 	return closeVerify(e, f, report)
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -260,15 +259,11 @@ func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runn
 // nestedOverlay makes go commands that a test runs itself, such as step 02's go list,
 // see the overlay too: they read GOFLAGS.
 func nestedOverlay(dir string, overlay map[string]string) (env []string, err error) {
-	config, err := json.Marshal(map[string]any{"Replace": overlay})
+	flag, _, err := overlayFlag(dir, overlay) // the file goes with dir
 	if err != nil {
-		return nil, fmt.Errorf("write the overlay: %w", err)
+		return nil, err
 	}
-	path := filepath.Join(dir, ".overlay.json")
-	if err := os.WriteFile(path, config, 0o600); err != nil {
-		return nil, fmt.Errorf("write the overlay: %w", err)
-	}
-	return []string{strings.TrimSpace("GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + path)}, nil
+	return []string{strings.TrimSpace("GOFLAGS=" + os.Getenv("GOFLAGS") + " " + flag)}, nil
 }
 
 // right checks that the tests accept an answer of another kind.
