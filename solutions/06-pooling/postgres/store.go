@@ -1,0 +1,126 @@
+// Package postgres keeps users, events and orders in PostgreSQL.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"example.com/boxoffice/solutions/06-pooling/boxoffice"
+)
+
+// Store is a [boxoffice.Store].
+type Store struct {
+	db        *sqlx.DB
+	slowQuery time.Duration
+}
+
+var _ boxoffice.Store = (*Store)(nil)
+
+// Options are what an operator sets.
+type Options struct {
+	// MaxConns is how many connections the store opens at most. All instances
+	// together must stay below max_connections of the server.
+	MaxConns int
+	// SlowQuery is how long a statement may take before it is logged.
+	SlowQuery time.Duration
+	// Registry shows the pool's state as metrics.
+	Registry prometheus.Registerer
+}
+
+// region Open
+
+const (
+	// maxIdleTime is how long a connection is kept that nobody needs.
+	maxIdleTime = 5 * time.Minute
+	// maxLifetime makes connections follow when the server moves to another address.
+	maxLifetime = 30 * time.Minute
+)
+
+// Open returns a store on the database, with a pool of connections. It only reads
+// the URL: connections are opened when they are needed.
+func Open(databaseURL string, options Options) (*Store, error) {
+	connector, err := pq.NewConnector(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's URL: %w", err)
+	}
+	db := sql.OpenDB(counting(connector, options.Registry))
+	db.SetMaxOpenConns(options.MaxConns)
+	db.SetMaxIdleConns(options.MaxConns) // fewer, and a busy pool would close and open them in turn
+	db.SetConnMaxIdleTime(maxIdleTime)
+	db.SetConnMaxLifetime(maxLifetime)
+	options.Registry.MustRegister(collectors.NewDBStatsCollector(db, "boxoffice"))
+	return &Store{db: sqlx.NewDb(db, "postgres"), slowQuery: options.SlowQuery}, nil
+}
+
+// endregion
+
+// counting counts the connections that the connector opens.
+func counting(connector driver.Connector, registry prometheus.Registerer) driver.Connector {
+	return &counted{connector, promauto.With(registry).NewCounter(prometheus.CounterOpts{
+		Name: "db_connections_opened_total",
+		Help: "Connections opened to PostgreSQL.",
+	})}
+}
+
+// counted counts the connections that a connector opens.
+type counted struct {
+	driver.Connector
+	opened prometheus.Counter
+}
+
+func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err == nil {
+		c.opened.Inc()
+	}
+	return conn, err
+}
+
+// Ping returns why the database doesn't answer, or nil.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.db.PingContext(ctx); err != nil {
+		return domainError("ping the database", err)
+	}
+	return nil
+}
+
+// region domainError
+
+// domainError translates what the driver says into the errors of the boxoffice,
+// and adds what was being done.
+func domainError(doing string, err error) error {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		err = boxoffice.ErrNotFound
+	case unavailable(err):
+		err = fmt.Errorf("%w: %w", boxoffice.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// unavailable reports whether the database didn't get to do what it was asked for:
+// no connection in time, a connection lost, a statement cancelled.
+func unavailable(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) ||
+		errors.As(err, &network) ||
+		pq.As(err, pqerror.QueryCanceled, pqerror.TooManyConnections, pqerror.AdminShutdown, pqerror.CannotConnectNow) != nil
+}
+
+// endregion
