@@ -15,9 +15,9 @@ import (
 // Attempts is a [boxoffice.Attempts].
 type Attempts struct {
 	Client *redis.Client
-	// Max is how many attempts an account has.
+	// Max is how many attempts an account has within Lockout.
 	Max int64
-	// Lockout is how long it stays locked, from its first attempt on.
+	// Lockout is how long attempts count, from the first one on.
 	Lockout time.Duration
 }
 
@@ -26,13 +26,17 @@ type Attempts struct {
 // Begin counts an attempt to log in with the address, before the password is
 // looked at: of many at the same moment, no more than Max get that far. It returns
 // boxoffice.ErrLocked when there were too many.
+//
+// The counter gets its end as it is made, and none of the attempts moves that: a
+// counter without an end locks for ever, and one whose end moves along locks for as
+// long as somebody tries.
 func (a *Attempts) Begin(ctx context.Context, email string) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	var count *redis.IntCmd
 	_, err := a.Client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.SetNX(ctx, attemptsKey(email), 0, a.Lockout)
 		count = pipe.Incr(ctx, attemptsKey(email))
-		pipe.ExpireNX(ctx, attemptsKey(email), a.Lockout)
 		return nil
 	})
 	if err != nil {
