@@ -75,6 +75,52 @@ func counting(connector driver.Connector, registry prometheus.Registerer) driver
 	})}
 }
 
+// connectTimeout is how long opening a connection may take at most, whoever waits.
+const connectTimeout = 5 * time.Second
+
+func newConnector(databaseURL string) (driver.Connector, error) {
+	cfg, err := pq.NewConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	connector, err := pq.NewConnectorConfig(cfg)
+	return punctual{connector}, err
+}
+
+// region punctual
+
+// punctual returns from Connect when the context ends. lib/pq by itself watches the
+// context while it dials, but not while it waits for the server's greeting.
+type punctual struct{ driver.Connector }
+
+func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
+	type result struct {
+		conn driver.Conn
+		err  error
+	}
+	results := make(chan result, 1)
+	go func() {
+		conn, err := p.Connector.Connect(ctx)
+		results <- result{conn, err}
+	}()
+	select {
+	case r := <-results:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() { // connectTimeout bounds how long this waits
+			if r := <-results; r.err == nil {
+				_ = r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// endregion
+
 // counted counts the connections that a connector opens.
 type counted struct {
 	driver.Connector
