@@ -52,7 +52,7 @@ const (
 // Open returns a store on the database, with a pool of connections. It only reads
 // the URL: connections are opened when they are needed.
 func Open(databaseURL string, options Options) (*Store, error) {
-	connector, err := pq.NewConnector(databaseURL)
+	connector, err := newConnector(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)
 	}
