@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	maxEmail    = 254 // bytes, as RFC 5321 has it
 	minPassword = 8  // bytes
 	maxPassword = 72 // bytes; bcrypt takes no more
 )
@@ -37,7 +38,7 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 // before it, no comment behind it.
 func isAddress(s string) bool {
 	address, err := mail.ParseAddress(s)
-	return err == nil && address.Address == s && isText(s)
+	return err == nil && address.Address == s && len(s) <= maxEmail && isText(s)
 }
 
 // LogIn returns a token for the user, ErrBadCredentials, or ErrLocked after too

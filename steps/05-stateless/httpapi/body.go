@@ -35,11 +35,17 @@ func readBody(c *gin.Context, v any) error {
 	if err := decoder.Decode(v); err != nil {
 		return bodyError(err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
+	switch _, err := decoder.Token(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errNotOneObject
+	default:
 		return bodyError(err)
 	}
-	return nil
 }
+
+var errNotOneObject = boxoffice.Invalid("body", "must be one JSON object")
 
 // bodyError says what is wrong with a body, in words for the client.
 func bodyError(err error) error {
@@ -56,7 +62,7 @@ func bodyError(err error) error {
 		if field, unknown := unknownField(err); unknown {
 			return boxoffice.Invalid(field, "is no field of this request")
 		}
-		return fmt.Errorf("%w: %w", boxoffice.Invalid("body", "must be one JSON object"), err)
+		return fmt.Errorf("%w: %w", errNotOneObject, err)
 	}
 }
 

@@ -35,10 +35,7 @@ func showEvent(e boxoffice.Event) event {
 }
 
 func (a *api) listEvents(c *gin.Context) error {
-	filter, err := eventFilter(c)
-	if err != nil {
-		return err
-	}
+	filter := eventFilter(c)
 	found, err := a.service.Events(c.Request.Context(), filter)
 	if err != nil {
 		return err
@@ -56,20 +53,20 @@ func (a *api) listEvents(c *gin.Context) error {
 }
 
 // eventFilter reads the query. The cursor is the number of events on the pages
-// before.
-func eventFilter(c *gin.Context) (boxoffice.EventFilter, error) {
-	limit, err := strconv.Atoi(c.DefaultQuery("limit", "20"))
-	if err != nil {
-		return boxoffice.EventFilter{}, boxoffice.Invalid("limit", "must be a number")
-	}
-	offset, err := strconv.Atoi(c.DefaultQuery("cursor", "0"))
-	if err != nil {
-		return boxoffice.EventFilter{}, boxoffice.Invalid("cursor", "must be the next of the page before")
-	}
+// before. What is no number becomes -1, which the service refuses by name.
+func eventFilter(c *gin.Context) boxoffice.EventFilter {
 	return boxoffice.EventFilter{
 		City: c.Query("city"), Title: c.Query("q"), Sort: boxoffice.EventSort(c.Query("sort")),
-		Limit: limit, Offset: offset,
-	}, nil
+		Limit: number(c.DefaultQuery("limit", "20")), Offset: number(c.DefaultQuery("cursor", "0")),
+	}
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // region getEvent
