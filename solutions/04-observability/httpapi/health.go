@@ -13,9 +13,14 @@ import (
 // balancer's patience.
 const readyTimeout = time.Second
 
+// region health
+
 // healthz says that the process is alive. It asks nobody else: a restart doesn't
 // mend a database.
-func healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+func (a *api) healthz(c *gin.Context) error {
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}
 
 // readyz says whether this instance can serve requests now.
 func (a *api) readyz(c *gin.Context) error {
@@ -27,3 +32,5 @@ func (a *api) readyz(c *gin.Context) error {
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})
 	return nil
 }
+
+// endregion

@@ -44,7 +44,7 @@ func New(service *boxoffice.Service, options Options) http.Handler {
 	r.POST("/sessions", handle(a.logIn))
 	r.GET("/events", handle(a.listEvents))
 	r.GET("/events/:id", handle(a.getEvent))
-	r.GET("/healthz", healthz)
+	r.GET("/healthz", handle(a.healthz))
 	r.GET("/readyz", handle(a.readyz))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(options.Registry, promhttp.HandlerOpts{})))
 	if options.Faults {
