@@ -11,8 +11,8 @@ import (
 
 const (
 	maxEmail    = 254 // bytes, as RFC 5321 has it
-	minPassword = 8  // bytes
-	maxPassword = 72 // bytes; bcrypt takes no more
+	minPassword = 8   // bytes
+	maxPassword = 72  // bytes; bcrypt takes no more
 )
 
 // SignUp makes a buyer. It returns an InvalidError or ErrEmailTaken.

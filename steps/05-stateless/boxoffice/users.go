@@ -11,8 +11,8 @@ import (
 
 const (
 	maxEmail    = 254 // bytes, as RFC 5321 has it
-	minPassword = 8  // bytes
-	maxPassword = 72 // bytes; bcrypt takes no more
+	minPassword = 8   // bytes
+	maxPassword = 72  // bytes; bcrypt takes no more
 )
 
 // MaxAttempts is how many log-ins may fail before an account is locked for a while.
