@@ -1,0 +1,138 @@
+// Package postgres keeps users, events and orders in PostgreSQL.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"example.com/boxoffice/steps/04-observability/boxoffice"
+)
+
+// Store is a [boxoffice.Store].
+type Store struct {
+	connector driver.Connector
+	slowQuery time.Duration
+}
+
+var _ boxoffice.Store = (*Store)(nil)
+
+// Open returns a store on the database. It only reads the URL: connections are
+// opened when they are needed, and counted in the registry. Statements that take
+// longer than slowQuery are logged.
+func Open(databaseURL string, slowQuery time.Duration, registry prometheus.Registerer) (*Store, error) {
+	connector, err := newConnector(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's URL: %w", err)
+	}
+	opened := promauto.With(registry).NewCounter(prometheus.CounterOpts{
+		Name: "db_connections_opened_total",
+		Help: "Connections opened to PostgreSQL.",
+	})
+	return &Store{connector: &counted{connector, opened}, slowQuery: slowQuery}, nil
+}
+
+// connectTimeout is how long opening a connection may take at most, whoever waits.
+const connectTimeout = 5 * time.Second
+
+func newConnector(databaseURL string) (driver.Connector, error) {
+	cfg, err := pq.NewConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	connector, err := pq.NewConnectorConfig(cfg)
+	return punctual{connector}, err
+}
+
+// region punctual
+
+// punctual returns from Connect when the context ends. lib/pq by itself watches the
+// context while it dials, but not while it waits for the server's greeting.
+type punctual struct{ driver.Connector }
+
+func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
+	type result struct {
+		conn driver.Conn
+		err  error
+	}
+	results := make(chan result, 1)
+	go func() {
+		conn, err := p.Connector.Connect(ctx)
+		results <- result{conn, err}
+	}()
+	select {
+	case r := <-results:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() { // connectTimeout bounds how long this waits
+			if r := <-results; r.err == nil {
+				_ = r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// endregion
+
+// counted counts the connections that a connector opens.
+type counted struct {
+	driver.Connector
+	opened prometheus.Counter
+}
+
+func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err == nil {
+		c.opened.Inc()
+	}
+	return conn, err
+}
+
+// Ping returns why the database doesn't answer, or nil.
+func (s *Store) Ping(ctx context.Context) error {
+	db, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+// region connect
+
+// connect opens a connection for one method, which closes it. That is the
+// slowest thing that this API does; step 06 comes back to it.
+func (s *Store) connect(ctx context.Context) (*sqlx.DB, error) {
+	db := sqlx.NewDb(sql.OpenDB(s.connector), "postgres")
+	if err := db.PingContext(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return db, nil
+}
+
+// endregion
+
+// region domainError
+
+// domainError translates what the driver says into the errors of the boxoffice,
+// and adds what was being done.
+func domainError(doing string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		err = boxoffice.ErrNotFound
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// endregion
