@@ -1,11 +1,12 @@
 // Package bench sets up what an API under measurement stands on: the shared
-// PostgreSQL, a seeded database, and a tap on each wire. The lab does so for
+// PostgreSQL, a seeded database, a Redis, and a tap on each wire. The lab does so for
 // each test, and `workshop run` for each run.
 package bench
 
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
+	"example.com/boxoffice/tools/internal/resp"
 	"example.com/boxoffice/tools/internal/seed"
 	"example.com/boxoffice/tools/internal/services"
 	"example.com/boxoffice/tools/internal/smtpd"
@@ -22,6 +25,7 @@ import (
 // are cloned from.
 type Bench struct {
 	postgres *services.Postgres
+	redis    *services.Redis
 	template string
 }
 
@@ -33,7 +37,7 @@ func Open(ctx context.Context, migrate func(ctx context.Context, databaseURL str
 	if err != nil {
 		return nil, err
 	}
-	b := &Bench{postgres: postgres}
+	b := &Bench{postgres: postgres, redis: services.NewRedis()}
 	if err := b.prepare(ctx, migrate, progress); err != nil {
 		b.Close()
 		return nil, explain(err)
@@ -70,16 +74,21 @@ func (b *Bench) Clone(ctx context.Context) (directURL string, drop func(context.
 	return b.postgres.URL(database.Name), database.Drop, nil
 }
 
-// Wires is a seeded database with a tap before it, and a mail server.
+// Wires is a seeded database and an empty Redis with a tap before each, and a
+// mail server.
 type Wires struct {
 	Postgres *pgtap.Tap
+	Redis    *redistap.Tap
 	Mail     *smtpd.Server
 	// DirectURL leads to the database past the tap.
 	DirectURL string
+	// TokenSecret is what the API signs with: TOKEN_SECRET in Env.
+	TokenSecret string
 	// Env is the environment that points an API at all of this.
 	Env []string
 
-	drop func(context.Context) error
+	drop     func(context.Context) error
+	keyspace *services.Keyspace
 }
 
 // Wire makes a database and puts the taps on. The caller closes it.
@@ -89,11 +98,32 @@ func (b *Bench) Wire(ctx context.Context) (*Wires, error) {
 		return nil, explain(err)
 	}
 	w := &Wires{DirectURL: b.postgres.URL(database.Name), drop: database.Drop}
-	if err := w.tap(b.postgres, database.Name); err != nil {
+	err = w.tap(b.postgres, database.Name)
+	if err == nil {
+		err = w.tapRedis(ctx, b.redis)
+	}
+	if err != nil {
 		_ = w.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return w, nil
+}
+
+// tapRedis starts no server: the API's first connection does, if there is one.
+func (w *Wires) tapRedis(ctx context.Context, redis *services.Redis) (err error) {
+	if w.keyspace, err = redis.Open(ctx); err != nil {
+		return err
+	}
+	if w.Redis, err = redistap.New(w.keyspace.Dial); err != nil {
+		return fmt.Errorf("put a tap before Redis: %w", err)
+	}
+	w.Env = append(w.Env, "REDIS_URL="+w.keyspace.URL(w.Redis.Addr()))
+	return nil
+}
+
+// ConnectRedis opens a connection to the Redis past the tap.
+func (w *Wires) ConnectRedis(ctx context.Context) (*resp.Client, error) {
+	return w.keyspace.Connect(ctx)
 }
 
 func (w *Wires) tap(server *services.Postgres, database string) (err error) {
@@ -107,10 +137,11 @@ func (w *Wires) tap(server *services.Postgres, database string) (err error) {
 	if w.Mail, err = smtpd.Start(); err != nil {
 		return fmt.Errorf("start the mail server: %w", err)
 	}
+	w.TokenSecret = rand.Text() + rand.Text() // 52 letters and digits
 	w.Env = []string{
 		"DATABASE_URL=" + throughTap(w.Postgres, server, database),
 		"SMTP_ADDR=" + w.Mail.Addr(),
-		"TOKEN_SECRET=" + rand.Text(),
+		"TOKEN_SECRET=" + w.TokenSecret,
 	}
 	return nil
 }
@@ -135,7 +166,8 @@ func throughTap(tap *pgtap.Tap, server *services.Postgres, database string) stri
 	return address.String()
 }
 
-// Close opens all gates, ends all connections and drops the database.
+// Close opens all gates, ends all connections, drops the database and gives the
+// Redis back.
 func (w *Wires) Close(ctx context.Context) error {
 	if w.Postgres != nil {
 		_ = w.Postgres.Close()
@@ -143,5 +175,12 @@ func (w *Wires) Close(ctx context.Context) error {
 	if w.Mail != nil {
 		_ = w.Mail.Close()
 	}
-	return w.drop(ctx)
+	if w.Redis != nil {
+		_ = w.Redis.Close()
+	}
+	err := w.drop(ctx)
+	if w.keyspace != nil {
+		err = errors.Join(err, w.keyspace.Close(ctx))
+	}
+	return err
 }

@@ -1,6 +1,10 @@
 package services
 
-import "strings"
+import (
+	"os"
+	"runtime"
+	"strings"
+)
 
 // installCommand returns the command that installs PostgreSQL's server on the
 // system that /etc/os-release (freedesktop.org, os-release(5)) describes.
@@ -31,6 +35,41 @@ var installCommands = map[string]string{
 	"void":     "sudo xbps-install -y postgresql",
 	"gentoo":   "sudo emerge dev-db/postgresql",
 	"nixos":    "nix-shell -p postgresql",
+}
+
+// redisInstall returns the command that installs a Redis on this system.
+func redisInstall() string {
+	release, _ := os.ReadFile("/etc/os-release")
+	return redisInstallCommand(runtime.GOOS, string(release))
+}
+
+func redisInstallCommand(goos, release string) string {
+	if goos == "darwin" {
+		return "brew install redis"
+	}
+	fields := osRelease(release)
+	for _, id := range strings.Fields(fields["ID"] + " " + fields["ID_LIKE"]) {
+		if command, ok := redisInstallCommands[id]; ok {
+			return command
+		}
+	}
+	return "see https://valkey.io/download/"
+}
+
+var redisInstallCommands = map[string]string{
+	"debian":   "sudo apt-get update && sudo apt-get install -y redis-server",
+	"ubuntu":   "sudo apt-get update && sudo apt-get install -y redis-server",
+	"fedora":   "sudo dnf install -y valkey",
+	"rhel":     "sudo dnf install -y valkey",
+	"centos":   "sudo dnf install -y valkey",
+	"amzn":     "sudo dnf install -y valkey",
+	"alpine":   "apk add valkey   (as root)",
+	"arch":     "sudo pacman -S --noconfirm valkey",
+	"opensuse": "sudo zypper install -y redis",
+	"suse":     "sudo zypper install -y redis",
+	"void":     "sudo xbps-install -y valkey",
+	"gentoo":   "sudo emerge dev-db/valkey",
+	"nixos":    "nix-shell -p valkey",
 }
 
 func osRelease(text string) map[string]string {

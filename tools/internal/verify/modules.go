@@ -156,7 +156,8 @@ func (w *work) stepImports(dir, module string) {
 }
 
 // toolsImports: nothing knows the command, what the lab stands on doesn't know the lab,
-// and course and services know nothing of the house but the format of patches.
+// and course and services know nothing of the house but formats: of patches, and of
+// what Redis speaks.
 func (w *work) toolsImports() {
 	w.eachImport(w.tools(), func(file, imported string) {
 		from := path.Dir(strings.TrimPrefix(w.rel(file), "tools/"))
@@ -167,13 +168,16 @@ func (w *work) toolsImports() {
 			w.add(file, "imports %s; nothing imports a command", imported)
 		case within(imported, labPath) && within(from, "internal"):
 			w.add(file, "imports %s; the lab stands on internal, not the other way round", imported)
-		case leaf && !within(imported, toolsPath+"/"+from) && imported != toolsPath+"/internal/patch":
+		case leaf && !within(imported, toolsPath+"/"+from) && !slices.Contains(formats, imported):
 			w.add(file, "imports %s; %s imports nothing of the house", imported, path.Base(from))
 		case !within(imported, toolsPath):
 			w.add(file, "imports %s; tools imports no step", imported)
 		}
 	})
 }
+
+// formats are packages that anything may import.
+var formats = []string{toolsPath + "/internal/patch", toolsPath + "/internal/resp"}
 
 // within reports that an import path is root, or below it.
 func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }

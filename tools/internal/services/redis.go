@@ -1,0 +1,157 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+
+	"example.com/boxoffice/tools/internal/resp"
+)
+
+// Redis is where the Redis of this process comes from: the server of WORKSHOP_REDIS_URL, else a
+// redis-server or valkey-server of this machine, else a stand-in in the process.
+type Redis struct {
+	url    string // WORKSHOP_REDIS_URL
+	search func() (redisProgram, string)
+
+	mu   sync.Mutex
+	fell string // why the program of this machine is no longer tried
+}
+
+// NewRedis reads the settings. It looks for nothing and starts nothing yet.
+func NewRedis() *Redis {
+	r := &Redis{url: os.Getenv("WORKSHOP_REDIS_URL")}
+	r.search = sync.OnceValues(func() (redisProgram, string) { return findRedis(redisFolders()) })
+	return r
+}
+
+// RedisKind says what kind of Redis is used.
+type RedisKind string
+
+// The kinds of Redis.
+const (
+	ExternalRedis RedisKind = "external" // the server of WORKSHOP_REDIS_URL
+	PrivateRedis  RedisKind = "private"  // servers of this machine's program, one a test
+	StandInRedis  RedisKind = "stand-in" // miniredis, in the process
+)
+
+// RedisStatus describes the Redis that the tests would use.
+type RedisStatus struct {
+	Kind    RedisKind
+	Version string // such as "7.0.15"; of the stand-in, ""
+	Origin  string // told to people: where it comes from
+	Reason  string // why it is the stand-in
+	Install string // the command that installs a Redis on this system; for the stand-in alone
+}
+
+// String tells it in a line.
+func (s RedisStatus) String() string {
+	if s.Version == "" {
+		return s.Origin
+	}
+	return fmt.Sprintf("%s (%s)", s.Version, s.Origin)
+}
+
+// Status looks for a Redis, and starts none. It fails when the server of WORKSHOP_REDIS_URL can't be
+// used.
+func (r *Redis) Status(ctx context.Context) (RedisStatus, error) {
+	if r.url != "" {
+		server, err := openExternalRedis(ctx, r.url)
+		if err != nil {
+			return RedisStatus{Kind: ExternalRedis, Origin: "WORKSHOP_REDIS_URL"}, err
+		}
+		return RedisStatus{Kind: ExternalRedis, Version: server.version, Origin: "WORKSHOP_REDIS_URL"}, nil
+	}
+	program, reason := r.program()
+	if reason != "" {
+		return RedisStatus{Kind: StandInRedis, Origin: "a stand-in in the process", Reason: reason, Install: redisInstall()}, nil
+	}
+	return RedisStatus{Kind: PrivateRedis, Version: program.version, Origin: program.path}, nil
+}
+
+// program is the server program of this machine, or the reason why there is none.
+func (r *Redis) program() (redisProgram, string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fell != "" {
+		return redisProgram{}, r.fell
+	}
+	return r.search()
+}
+
+// giveUp stops trying the program of this machine, which doesn't start.
+func (r *Redis) giveUp(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fell = err.Error()
+}
+
+// Keyspace is a Redis for one test: nobody else sees its keys.
+type Keyspace struct {
+	user     *url.Userinfo // nil: the server asks for no password
+	database int
+	dial     func(context.Context) (net.Conn, error)
+	release  func(context.Context) error
+}
+
+// Open makes a keyspace. Unless the server is that of WORKSHOP_REDIS_URL, nothing is started before
+// the first connection is dialled. The caller closes it.
+func (r *Redis) Open(ctx context.Context) (*Keyspace, error) {
+	if r.url != "" {
+		server, err := openExternalRedis(ctx, r.url)
+		if err != nil {
+			return nil, err
+		}
+		return server.lease(ctx)
+	}
+	own := &ownRedis{redis: r}
+	return &Keyspace{dial: own.dial, release: func(context.Context) error { return own.close() }}, nil
+}
+
+// URL is how a client reaches the keyspace at addr, which leads to Dial.
+func (k *Keyspace) URL(addr string) string {
+	u := url.URL{Scheme: "redis", User: k.user, Host: addr, Path: "/" + strconv.Itoa(k.database)}
+	return u.String()
+}
+
+// Dial opens a connection to the server, on which a client has yet to log in and to choose the
+// database, as the URL says.
+func (k *Keyspace) Dial(ctx context.Context) (net.Conn, error) { return k.dial(ctx) }
+
+// Connect opens a connection that is ready for commands.
+func (k *Keyspace) Connect(ctx context.Context) (*resp.Client, error) {
+	conn, err := k.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	client := resp.NewClient(conn)
+	if err := logIn(client, k.user, k.database); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	return client, nil
+}
+
+// Close gives the keyspace back: its keys are gone.
+func (k *Keyspace) Close(ctx context.Context) error { return k.release(ctx) }
+
+func logIn(client *resp.Client, user *url.Userinfo, database int) error {
+	if password, ok := user.Password(); ok {
+		credentials := []string{"AUTH", password}
+		if name := user.Username(); name != "" {
+			credentials = []string{"AUTH", name, password}
+		}
+		if _, err := client.Do(credentials...); err != nil {
+			return err
+		}
+	}
+	if database == 0 {
+		return nil
+	}
+	_, err := client.Do("SELECT", strconv.Itoa(database))
+	return err
+}
