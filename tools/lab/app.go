@@ -11,7 +11,9 @@ import (
 
 	_ "github.com/lib/pq" // App.DB speaks to PostgreSQL through it
 
+	"example.com/boxoffice/tools/internal/bench"
 	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
 	"example.com/boxoffice/tools/internal/smtpd"
 )
 
@@ -20,13 +22,20 @@ type App struct {
 	// Postgres counts what the instances send to their database, and can hold,
 	// delay and cut it.
 	Postgres *pgtap.Tap
+	// Redis counts what the instances send to their Redis, which is theirs alone and
+	// empty at first, and can hold, delay and cut it.
+	Redis *redistap.Tap
 	// Mail receives what the instances send by SMTP, and can delay and refuse it.
 	Mail *smtpd.Server
+	// TokenSecret is the TOKEN_SECRET of the instances.
+	TokenSecret string
 	// Instances are the processes of the API: one, unless [Instances] said more.
 	Instances []*Instance
 
 	t        testing.TB
 	client   *http.Client
+	wires    *bench.Wires
+	secrets  secrets
 	tokens   sync.Map // token → the User who logged in
 	changes  changes
 	direct   string
@@ -64,6 +73,7 @@ func Start(t testing.TB, opts ...Option) *App {
 	}
 	app := &App{t: t, client: newClient()}
 	t.Cleanup(app.showLogs)
+	t.Cleanup(app.scanLogs)
 	t.Cleanup(app.client.CloseIdleConnections)
 	environment := append(app.wire(), o.env...)
 	app.startInstances(o.instances, environment)
@@ -86,7 +96,10 @@ func (a *App) wire() []string {
 	}
 	cleanUp(a.t, wires.Close)
 	a.t.Cleanup(a.closeDB)
-	a.Postgres, a.Mail, a.direct = wires.Postgres, wires.Mail, wires.DirectURL
+	a.wires = wires
+	a.Postgres, a.Redis, a.Mail = wires.Postgres, wires.Redis, wires.Mail
+	a.TokenSecret, a.direct = wires.TokenSecret, wires.DirectURL
+	a.secrets.addEnvironment(wires.Env)
 	return wires.Env
 }
 

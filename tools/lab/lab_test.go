@@ -1,17 +1,22 @@
 package lab_test
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/smtp"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,10 +63,67 @@ func miniature() {
 	mux.HandleFunc("GET /who", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 	mux.HandleFunc("GET /die", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.RawQuery)) })
+	mux.HandleFunc("GET /redis", askRedis)
+	mux.HandleFunc("GET /wait", func(w http.ResponseWriter, r *http.Request) {
+		log.Print(`{"msg":"waiting"}`)
+		select {
+		case <-r.Context().Done():
+			log.Print(`{"msg":"client left"}`)
+		case <-time.After(time.Minute):
+		}
+	})
+	mux.HandleFunc("POST /length", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%d of %d", len(body), r.ContentLength)
+	})
+	mux.HandleFunc("POST /sessions", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"token":"tok\u0026en-of-nobody"}`)
+	})
+	mux.HandleFunc("GET /log", func(_ http.ResponseWriter, r *http.Request) { log.Print(r.URL.Query().Get("line")) })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, exposition) })
 	log.SetFlags(0)
 	log.Print(`{"level":"INFO","msg":"ready","pid":` + strconv.Itoa(os.Getpid()) + `}`)
 	serve(mux)
 }
+
+// askRedis sends the query to Redis as an inline command, on a connection of its own.
+func askRedis(w http.ResponseWriter, r *http.Request) {
+	address, err := url.Parse(os.Getenv("REDIS_URL"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	conn, err := net.Dial("tcp", address.Host)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer conn.Close()
+	words := strings.Fields(r.URL.Query().Get("do"))
+	fmt.Fprintf(conn, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(conn, "$%d\r\n%s\r\n", len(word), word)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	fmt.Fprint(w, strings.TrimSpace(line))
+}
+
+// exposition is an answer to GET /metrics.
+const exposition = `# HELP http_requests_total Requests.
+# TYPE http_requests_total counter
+http_requests_total{method="GET",route="/events/:id"} 3
+http_requests_total{method="POST",route="/orders"} 2 1700000000000
+http_request_seconds_bucket{le="0.1"} 4
+http_request_seconds_bucket{le="+Inf"} 5
+http_request_seconds_sum 1.5
+http_request_seconds_count 5
+odd{text="a \"quoted\" \\ line\n"} +Inf
+`
 
 // serve leaves with 0 on SIGTERM.
 func serve(handler http.Handler) {
@@ -194,8 +256,9 @@ func TestABurstAnswersInOrder(t *testing.T) {
 // recorder is a testing.TB that keeps what a failing test says.
 type recorder struct {
 	testing.TB
-	said   strings.Builder
-	failed bool
+	said     strings.Builder
+	failed   bool
+	cleanups []func()
 }
 
 func (r *recorder) Helper() {}
@@ -204,6 +267,11 @@ func (r *recorder) Fatal(args ...any) {
 	fmt.Fprintln(&r.said, args...)
 	runtime.Goexit()
 }
+func (r *recorder) Error(args ...any) {
+	r.failed = true
+	fmt.Fprintln(&r.said, args...)
+}
+func (r *recorder) Cleanup(f func())             { r.cleanups = append(r.cleanups, f) }
 func (r *recorder) Failed() bool                 { return r.failed }
 func (r *recorder) Logf(format string, a ...any) { fmt.Fprintf(&r.said, format+"\n", a...) }
 
@@ -214,6 +282,11 @@ func failureOf(t *testing.T, test func(t testing.TB)) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer func() {
+			for _, cleanUp := range slices.Backward(r.cleanups) {
+				cleanUp()
+			}
+		}()
 		test(r)
 	}()
 	<-done

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,53 @@ type LogLine struct {
 
 // Logs returns what the instance has logged so far, over all its restarts.
 func (i *Instance) Logs() []LogLine { return i.logs.all() }
+
+// LogsSince returns what the instance has logged after its first n lines:
+//
+//	n := len(instance.Logs())
+//	…
+//	lines := instance.LogsSince(n)
+func (i *Instance) LogsSince(n int) []LogLine {
+	lines := i.logs.all()
+	return lines[min(max(n, 0), len(lines)):]
+}
+
+// LogsWith returns the lines of all instances, in the order in which they came,
+// that are JSON objects whose field has the value. Numbers and truth values
+// compare as they are written in JSON; "a.b" names the field b of the object a.
+func (a *App) LogsWith(field, value string) []LogLine {
+	var found []LogLine
+	for _, instance := range a.Instances {
+		for _, line := range instance.Logs() {
+			if text, ok := line.field(field); ok && text == value {
+				found = append(found, line)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b LogLine) int { return a.At.Compare(b.At) })
+	return found
+}
+
+// field is the value of a field as text.
+func (l LogLine) field(path string) (text string, ok bool) {
+	value, ok := l.Fields[path]
+	for fields := l.Fields; !ok; {
+		name, rest, nested := strings.Cut(path, ".")
+		if !nested {
+			return "", false
+		}
+		if fields, nested = fields[name].(map[string]any); !nested {
+			return "", false
+		}
+		path = rest
+		value, ok = fields[path]
+	}
+	if text, isText := value.(string); isText {
+		return text, true
+	}
+	encoded, err := json.Marshal(value)
+	return string(encoded), err == nil
+}
 
 // tail returns the last n log lines.
 func (i *Instance) tail(n int) string {

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -24,6 +26,7 @@ type Request struct {
 	body     []byte
 	header   http.Header
 	instance int
+	chunked  bool
 }
 
 // GET makes a GET request; the path may have formatting verbs.
@@ -81,6 +84,13 @@ func (r *Request) On(instance int) *Request {
 	return r
 }
 
+// Chunked sends the body without telling its length before, as a client does that
+// makes it on the way.
+func (r *Request) Chunked() *Request {
+	r.chunked = true
+	return r
+}
+
 // String is the request's first line: "GET /events/42".
 func (r *Request) String() string { return r.method + " " + r.path }
 
@@ -88,7 +98,6 @@ func (r *Request) String() string { return r.method + " " + r.path }
 // connection with other tests.
 func newClient() *http.Client {
 	return &http.Client{
-		Timeout:   requestTimeout,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 512},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
@@ -137,9 +146,21 @@ func (a *App) Burst(n int, request func(i int) *Request) []*Response {
 }
 
 func (a *App) send(r *Request) *Response {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	return a.sendUntil(ctx, r)
+}
+
+// sendUntil sends a request whose client hangs up when ctx ends.
+func (a *App) sendUntil(ctx context.Context, r *Request) *Response {
 	before := a.changes.before(r)
-	response := a.exchange(r)
+	a.secrets.addRequest(r)
+	response := a.exchange(ctx, r)
+	a.secrets.addAnswer(response.Body)
 	response.before = before
+	if errors.Is(ctx.Err(), context.Canceled) { // the test hung up itself
+		return response
+	}
 	failed := response.Status >= http.StatusInternalServerError && response.Status != http.StatusNotImplemented
 	if response.Err != nil || failed {
 		a.troubled.Store(true)
@@ -166,10 +187,10 @@ func (c *changes) before(r *Request) []*Request {
 	return before
 }
 
-func (a *App) exchange(r *Request) *Response {
+func (a *App) exchange(ctx context.Context, r *Request) *Response {
 	response := &Response{app: a, request: r}
 	url := a.Instances[r.instance].URL + r.path
-	request, err := http.NewRequest(r.method, url, bytes.NewReader(r.body))
+	request, err := http.NewRequestWithContext(ctx, r.method, url, r.reader())
 	if err != nil {
 		response.Err = err
 		return response
@@ -184,6 +205,14 @@ func (a *App) exchange(r *Request) *Response {
 	response.Status, response.Header = answer.StatusCode, answer.Header
 	response.Body, response.Err = io.ReadAll(answer.Body)
 	return response
+}
+
+// reader is the body; net/http tells the length before when it knows the type.
+func (r *Request) reader() io.Reader {
+	if r.chunked {
+		return struct{ io.Reader }{bytes.NewReader(r.body)}
+	}
+	return bytes.NewReader(r.body)
 }
 
 // exitNotice is how long the lab waits to hear that a process has ended whose
@@ -237,6 +266,9 @@ func (r *Request) curl() string {
 			continue
 		}
 		b.WriteString(" -H " + quote(name+": "+r.header.Get(name)))
+	}
+	if r.chunked {
+		b.WriteString(" -H 'Transfer-Encoding: chunked'")
 	}
 	if len(r.body) > 0 {
 		b.WriteString(" -d " + quote(shorten(string(r.body), 200)))

@@ -98,6 +98,9 @@ func (w *work) green(where string, o runner.Options) *runner.Result {
 	return result
 }
 
+// scanLogs makes the lab look for secrets in the logs of each test.
+const scanLogs = "BOXOFFICE_SCAN_LOGS=1"
+
 // solutions makes the jobs that run the solutions' own tests, as often as asked for.
 func solutions(race bool) func(*round) []job {
 	return func(r *round) []job {
@@ -106,7 +109,7 @@ func solutions(race bool) func(*round) []job {
 		}
 		var jobs []job
 		for _, s := range r.steps {
-			o := runner.Options{Step: s, Solution: true, Race: race}
+			o := runner.Options{Step: s, Solution: true, Race: race, Env: []string{scanLogs}}
 			run := func(w *work) { w.solution(o) }
 			if r.Repeat > 1 {
 				run = func(w *work) { w.repeat(o) }
