@@ -1,0 +1,53 @@
+// Package httpapi answers requests: it reads them, asks the service, and writes
+// what that returns. It holds neither rules nor SQL.
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/boxoffice/steps/03-errors/boxoffice"
+)
+
+type api struct {
+	service *boxoffice.Service
+}
+
+// Options are what an operator can switch.
+type Options struct {
+	// Faults adds the routes under /faults/, which fail on purpose.
+	Faults bool
+}
+
+// New returns the handler of all routes.
+func New(service *boxoffice.Service, options Options) http.Handler {
+	a := &api{service: service}
+	r := gin.Default() // TODO(task 1): these are gin.Logger and gin.Recovery. Which one must go?
+	r.POST("/users", handle(a.signUp))
+	r.POST("/sessions", handle(a.logIn))
+	r.GET("/events", handle(a.listEvents))
+	r.GET("/events/:id", handle(a.getEvent))
+	if options.Faults {
+		addFaults(r)
+	}
+
+	users := r.Group("/", handle(a.requireLogin))
+	users.DELETE("/sessions", handle(a.logOut))
+	users.GET("/me", handle(a.me))
+	users.PATCH("/events/:id", handle(a.changeEvent))
+	users.POST("/events/:id/orders", handle(a.createOrder))
+	users.GET("/orders/:id", handle(a.getOrder))
+	users.GET("/me/orders", handle(a.myOrders))
+	return r
+}
+
+// pathID returns the id in the request's path, or an InvalidError.
+func pathID(c *gin.Context) (int64, error) {
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil || id < 1 {
+		return 0, boxoffice.Invalid("id", "must be a positive number")
+	}
+	return id, nil
+}

@@ -1,0 +1,59 @@
+// Package postgres keeps users, events and orders in PostgreSQL.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"example.com/boxoffice/steps/03-errors/boxoffice"
+)
+
+// Store is a [boxoffice.Store].
+type Store struct {
+	connector *pq.Connector
+}
+
+var _ boxoffice.Store = (*Store)(nil)
+
+// Open returns a store on the database. It only reads the URL: connections are
+// opened when they are needed.
+func Open(databaseURL string) (*Store, error) {
+	connector, err := pq.NewConnector(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's URL: %w", err)
+	}
+	return &Store{connector: connector}, nil
+}
+
+// region connect
+
+// connect opens a connection for one method, which closes it. That is the
+// slowest thing that this API does; step 06 comes back to it.
+func (s *Store) connect(ctx context.Context) (*sqlx.DB, error) {
+	db := sqlx.NewDb(sql.OpenDB(s.connector), "postgres")
+	if err := db.PingContext(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return db, nil
+}
+
+// endregion
+
+// region domainError
+
+// domainError translates what the driver says into the errors of the boxoffice,
+// and adds what was being done.
+func domainError(doing string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		err = boxoffice.ErrNotFound
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// endregion
