@@ -56,7 +56,7 @@ func serve(cfg config) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	store, err := postgres.Open(cfg.databaseURL, postgres.Options{
-		MaxConns: cfg.dbMaxConns, SlowQuery: cfg.slowQuery, Registry: registry,
+		MaxConns: cfg.dbMaxConns, Timeout: cfg.reqTimeout, SlowQuery: cfg.slowQuery, Registry: registry,
 	})
 	if err != nil {
 		return err

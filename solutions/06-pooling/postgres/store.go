@@ -34,6 +34,9 @@ type Options struct {
 	// MaxConns is how many connections the store opens at most. All instances
 	// together must stay below max_connections of the server.
 	MaxConns int
+	// Timeout is how long a statement may take. The contexts of the requests see to
+	// that; a server that doesn't say anything for longer is given up.
+	Timeout time.Duration
 	// SlowQuery is how long a statement may take before it is logged.
 	SlowQuery time.Duration
 	// Registry shows the pool's state as metrics.
@@ -52,7 +55,7 @@ const (
 // Open returns a store on the database, with a pool of connections. It only reads
 // the URL: connections are opened when they are needed.
 func Open(databaseURL string, options Options) (*Store, error) {
-	connector, err := newConnector(databaseURL)
+	connector, err := newConnector(databaseURL, options.Timeout)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)
 	}
@@ -78,7 +81,8 @@ func counting(connector driver.Connector, registry prometheus.Registerer) driver
 // connectTimeout is how long opening a connection may take at most, whoever waits.
 const connectTimeout = 5 * time.Second
 
-func newConnector(databaseURL string) (driver.Connector, error) {
+// newConnector returns what opens connections. Statements take timeout at most.
+func newConnector(databaseURL string, timeout time.Duration) (driver.Connector, error) {
 	cfg, err := pq.NewConfig(databaseURL)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,11 @@ func newConnector(databaseURL string) (driver.Connector, error) {
 		cfg.ConnectTimeout = connectTimeout
 	}
 	connector, err := pq.NewConnectorConfig(cfg)
-	return punctual{connector}, err
+	if err != nil {
+		return nil, err
+	}
+	connector.Dialer(dialer{silence: timeout + grace})
+	return punctual{connector}, nil
 }
 
 // region punctual
@@ -135,12 +143,20 @@ func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-// Ping returns why the database doesn't answer, or nil.
+// Ping returns why the database doesn't answer, or nil. It returns as soon as the
+// context ends, since a frozen database would not let the driver go.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.db.PingContext(ctx); err != nil {
-		return domainError("ping the database", err)
+	answer := make(chan error, 1)
+	go func() { answer <- s.db.PingContext(ctx) }()
+	select {
+	case err := <-answer:
+		if err != nil {
+			return domainError("ping the database", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return domainError("ping the database", ctx.Err())
 	}
-	return nil
 }
 
 // region domainError
@@ -158,10 +174,13 @@ func domainError(doing string, err error) error {
 }
 
 // unavailable reports whether the database didn't get to do what it was asked for:
-// no connection in time, a connection lost, a statement cancelled.
+// no connection in time, a connection lost, a statement cancelled, a transaction
+// rolled back because its context ended.
 func unavailable(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, context.Canceled) ||
+		errors.Is(err, sql.ErrTxDone) ||
 		errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.EOF) ||
