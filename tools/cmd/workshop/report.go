@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
 )
 
 const (
@@ -17,34 +18,68 @@ const (
 	reportQuiet = 250 * time.Millisecond
 )
 
-// report prints what the API asks of PostgreSQL, and the mail it sends, until
-// ctx ends.
+// report prints what the API asks of PostgreSQL and Redis, and the mail it sends,
+// until ctx ends.
 func (s *stand) report(ctx context.Context) {
 	ticker := time.NewTicker(reportEvery)
 	defer ticker.Stop()
-	told, seen := s.wires.Postgres.Stats(), s.wires.Postgres.Stats()
-	changed, mails := time.Now(), 0
+	told := s.wireCounts()
+	seen, changed, mails := told, time.Now(), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if now := s.wires.Postgres.Stats(); work(now) != work(seen) {
+		if now := s.wireCounts(); now.work() != seen.work() {
 			seen, changed = now, time.Now()
 		}
-		if work(seen) != work(told) && time.Since(changed) >= reportQuiet {
-			fmt.Fprintln(s.e.stdout, "  postgres  "+wireLine(seen.Since(told)))
+		if seen.work() != told.work() && time.Since(changed) >= reportQuiet {
+			for _, line := range seen.since(told) {
+				fmt.Fprintln(s.e.stdout, "  "+line)
+			}
 			told = seen
 		}
 		mails = s.reportMail(mails)
 	}
 }
 
-// work is what has to change before a new line is worth printing.
-func work(s pgtap.Stats) [2]int { return [2]int{s.Connections, s.Queries} }
+// wireCounts are the counts of both taps at one moment.
+type wireCounts struct {
+	postgres pgtap.Stats
+	redis    redistap.Stats
+}
 
-// wireLine tells what crossed the wire.
+func (s *stand) wireCounts() wireCounts {
+	return wireCounts{s.wires.Postgres.Stats(), s.wires.Redis.Stats()}
+}
+
+// work is what has to change before new lines are worth printing.
+func (c wireCounts) work() [3]int {
+	return [3]int{c.postgres.Connections, c.postgres.Queries, c.redis.Commands}
+}
+
+// since tells what crossed each wire after told, if anything did.
+func (c wireCounts) since(told wireCounts) []string {
+	var lines []string
+	if d := c.postgres.Since(told.postgres); d.Connections+d.Queries > 0 {
+		lines = append(lines, "postgres  "+wireLine(d))
+	}
+	if d := c.redis.Since(told.redis); d.Commands > 0 {
+		lines = append(lines, "redis     "+redisLine(d))
+	}
+	return lines
+}
+
+// redisLine tells what crossed the wire to Redis.
+func redisLine(d redistap.Stats) string {
+	return fmt.Sprintf("%s opened, %s, %s",
+		count(d.Connections, "connection", "connections"),
+		count(d.Commands, "command", "commands"),
+		count(d.RoundTrips, "round trip", "round trips"))
+}
+
+// wireLine tells what crossed the wire to PostgreSQL.
 func wireLine(d pgtap.Stats) string {
 	return fmt.Sprintf("%s opened, %s, %s, %s",
 		count(d.Connections, "connection", "connections"),

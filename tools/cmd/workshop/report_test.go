@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
 )
 
 func TestWireLineCountsInWords(t *testing.T) {
@@ -14,4 +15,19 @@ func TestWireLineCountsInWords(t *testing.T) {
 	require.Equal(t, "0 connections opened, 1 query, 0 rows, 1.0 kB",
 		wireLine(pgtap.Stats{Queries: 1, Bytes: 1000}))
 	require.Contains(t, wireLine(pgtap.Stats{Bytes: 2_500_000}), "2.5 MB")
+}
+
+func TestOnlyWiresThatWereUsedAreReported(t *testing.T) {
+	quiet := wireCounts{}
+	busy := wireCounts{
+		postgres: pgtap.Stats{Connections: 1, Queries: 2, Rows: 3, Bytes: 4},
+		redis:    redistap.Stats{Connections: 1, Commands: 3, RoundTrips: 1},
+	}
+	require.Empty(t, quiet.since(quiet))
+	require.Equal(t, []string{
+		"postgres  1 connection opened, 2 queries, 3 rows, 4 bytes",
+		"redis     1 connection opened, 3 commands, 1 round trip",
+	}, busy.since(quiet))
+	require.Equal(t, []string{"redis     0 connections opened, 1 command, 1 round trip"},
+		wireCounts{redis: redistap.Stats{Commands: 1, RoundTrips: 1}}.since(quiet))
 }

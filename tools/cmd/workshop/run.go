@@ -24,11 +24,11 @@ func newRunCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [STEP]",
 		Short: "Start the API of a step with its services, to try with curl",
-		Long: `Start the API of a step on a seeded database of its own, with a mail server.
-While it runs, you see what it asks PostgreSQL for, and the mail that it sends. A
-line of counts sums up all that happened until PostgreSQL was quiet for a quarter
-of a second.
-Ctrl-C stops it; its database is then gone.`,
+		Long: `Start the API of a step on a seeded database and a Redis of its own, with a mail
+server. While it runs, you see what it asks PostgreSQL and Redis for, and the mail
+that it sends. A line of counts sums up all that happened until both were quiet
+for a quarter of a second.
+Ctrl-C stops it; its data is then gone.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			step, err := e.Step(strings.Join(args, ""))

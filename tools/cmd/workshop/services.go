@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,11 +15,12 @@ func newServicesCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "services",
-		Short: "Show, start and stop the PostgreSQL that the tests share",
-		Long: `Show, start and stop the PostgreSQL that the tests share.
+		Short: "Show, start and stop what the tests need",
+		Long: `Show which PostgreSQL and which Redis the tests use, start and stop PostgreSQL.
 
-Tests and commands start it when they need it, and it stops by itself once
-nobody has used it for a while, so you seldom need this.`,
+Tests and commands start PostgreSQL when they need it, and it stops by itself once
+nobody has used it for a while, so you seldom need this. Redis lives no longer than
+the test that uses it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return showServices(cmd.Context(), e, asJSON) },
 	}
@@ -43,25 +43,55 @@ func showServices(ctx context.Context, e *env, asJSON bool) error {
 	if err != nil {
 		return machineProblem(ctx, "can't tell how PostgreSQL is", err)
 	}
-	if asJSON {
-		encoder := json.NewEncoder(e.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{"postgres": serviceJSON(status)})
+	redis, err := services.NewRedis().Status(ctx)
+	if err != nil {
+		return machineProblem(ctx, "can't tell how Redis is", err)
 	}
+	if asJSON {
+		return writeIndented(e, map[string]any{"postgres": serviceJSON(status), "redis": redisJSON(redis)})
+	}
+	showPostgres(e, status)
+	showRedis(e, redis)
+	return nil
+}
+
+func showPostgres(e *env, status services.Status) {
 	if !status.Running {
 		fmt.Fprintln(e.stdout, "PostgreSQL   not running; it starts by itself when tests need it\n             now: go tool workshop services start")
-		return nil
+		return
 	}
 	fmt.Fprintf(e.stdout, "PostgreSQL   %s (%s)\n", status.Version, status.Origin)
 	if status.External {
 		fmt.Fprintf(e.stdout, "             not ours: it is started and stopped elsewhere\n")
-		return nil
+		return
 	}
 	fmt.Fprintf(e.stdout, "             running since %s, %s; stops after %v without a user\n",
 		status.Started.Format(time.TimeOnly), count(status.Connections, "connection", "connections"), status.Idle)
 	fmt.Fprintf(e.stdout, "             look inside: psql '%s'\n", status.URL)
 	fmt.Fprintf(e.stdout, "             its log: %s/log\n             stop it: go tool workshop services stop\n", status.Folder)
-	return nil
+}
+
+func showRedis(e *env, status services.RedisStatus) {
+	fmt.Fprintf(e.stdout, "Redis        %s\n", status)
+	switch status.Kind {
+	case services.ExternalRedis:
+		fmt.Fprintln(e.stdout, "             not ours: tests take databases of it that are empty, and leave them so")
+	case services.PrivateRedis:
+		fmt.Fprintln(e.stdout, "             one for each test, from its first connection to its end")
+	case services.StandInRedis:
+		fmt.Fprintf(e.stdout, "             since there is %s; it will do\n             for the real one: %s\n", status.Reason, status.Install)
+	}
+}
+
+// redisJSON has the keys that --json promises.
+func redisJSON(s services.RedisStatus) map[string]any {
+	return map[string]any{
+		"kind":    s.Kind,
+		"version": s.Version,
+		"origin":  s.Origin,
+		"reason":  s.Reason,
+		"install": s.Install,
+	}
 }
 
 // serviceJSON has the keys that --json promises.

@@ -135,7 +135,11 @@ func closeVerify(e *env, f verifyFlags, report *verify.Report) error {
 		}
 	} else {
 		report.WriteFailures(e.stdout)
-		fmt.Fprintf(e.stdout, "\n%s\n", report.Summary())
+		fmt.Fprintln(e.stdout)
+		if report.Redis != "" {
+			fmt.Fprintf(e.stdout, "The tests' Redis: %s\n", report.Redis)
+		}
+		fmt.Fprintln(e.stdout, report.Summary())
 	}
 	if report.Failed > 0 {
 		return errRed

@@ -42,6 +42,7 @@ type Report struct {
 	Failed   int       `json:"failed"`
 	Skipped  int       `json:"skipped"`
 	Seconds  float64   `json:"seconds"`
+	Redis    string    `json:"redis,omitempty"` // what the tests ran on; "" when none ran
 }
 
 func newReport(verdicts []Verdict, took time.Duration) *Report {

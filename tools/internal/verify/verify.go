@@ -4,11 +4,13 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/services"
 )
 
 // Options choose what is checked, and how.
@@ -69,8 +71,26 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Busy {
 		defer spin()()
 	}
-	report := r.runAll(ctx, r.plan(choose(o.Only)))
+	jobs := r.plan(choose(o.Only))
+	report := r.runAll(ctx, jobs)
+	if slices.ContainsFunc(jobs, job.usesLab) {
+		report.Redis = redis(ctx)
+	}
 	return report, ctx.Err()
+}
+
+// usesLab reports whether a job runs tests that start the API.
+func (j job) usesLab() bool {
+	return slices.Contains([]string{"starter", "solution", "race", "wrong-answers", "right-answers", "past"}, j.check)
+}
+
+// redis tells which Redis the lab takes on this machine.
+func redis(ctx context.Context) string {
+	status, err := services.NewRedis().Status(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	return status.String()
 }
 
 // plan makes the jobs of the checks.
