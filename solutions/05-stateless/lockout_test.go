@@ -116,6 +116,9 @@ func TestBurstGetsFiveTries(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
 	app := lab.Start(t, lab.Instances(2))
+	// A real password takes longer to check than these. The wires make up for it.
+	app.Postgres.Delay(50 * time.Millisecond)
+	app.Redis.Delay(5 * time.Millisecond)
 	answers := app.Burst(40, func(i int) *lab.Request {
 		return credentials(lab.Buyer.Email, fmt.Sprintf("wrong guess %d", i)).On(i % 2)
 	})
