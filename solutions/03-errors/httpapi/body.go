@@ -15,12 +15,7 @@ import (
 	"example.com/boxoffice/solutions/03-errors/boxoffice"
 )
 
-const maxBody = 64 << 10 // bytes
-
-// limitBody lets handlers read 64 KiB of a body at most.
-func limitBody(c *gin.Context) {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
-}
+const maxBody = 64 << 10 // bytes that handlers may read of a body
 
 // region readBody
 

@@ -122,7 +122,7 @@ func fail(c *gin.Context, err error) {
 		c.Header("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable:
 		c.Header("Retry-After", "1") // seconds
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+	case http.StatusRequestTimeout:
 		c.Header("Connection", "close") // the rest of the body would be read as the next request
 	}
 	c.Header("Content-Type", "application/problem+json")

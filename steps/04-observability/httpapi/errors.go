@@ -119,7 +119,7 @@ func fail(c *gin.Context, err error) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		c.Header("WWW-Authenticate", "Bearer")
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+	case http.StatusRequestTimeout:
 		c.Header("Connection", "close") // the rest of the body would be read as the next request
 	}
 	c.Header("Content-Type", "application/problem+json")
