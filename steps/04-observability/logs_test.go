@@ -1,0 +1,432 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+const (
+	// soon is how long a test waits for a line or a count that must be there by now:
+	// it only has to come through a pipe.
+	soon = 2 * time.Second
+	// patience is how long a test waits for an answer.
+	patience = 5 * time.Second
+)
+
+const idHeader = "X-Request-ID"
+
+var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func TestRequestIsOneLine(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	token := app.LogIn(lab.Buyer)
+	const template = "/events/:id"
+	for i, want := range []struct {
+		request *lab.Request
+		method  string
+		route   string // any, when empty: there is no route
+		status  int
+	}{
+		{lab.GET("/events/%d", lab.OnSale.ID), "GET", template, 200},
+		{lab.GET("/events/%d?color=blue", lab.OnSale.ID), "GET", template, 200},
+		{lab.GET("/events/999999999"), "GET", template, 404},
+		{lab.GET("/events/abc"), "GET", template, 400},
+		{lab.GET("/me"), "GET", "/me", 401},
+		{lab.POST("/users", `{"email":`), "POST", "/users", 400},
+		{orderOf(lab.OnSale, 1).As(token), "POST", "/events/:id/orders", 201},
+		{orderOf(lab.Past, 1).As(token), "POST", "/events/:id/orders", 422},
+		{lab.GET("/nowhere"), "GET", "", 404},
+		{lab.PUT("/events", body{}), "PUT", "", 405},
+		{lab.GET("/faults/error"), "GET", "/faults/error", 500},
+	} {
+		id := fmt.Sprintf("one-line-%d", i)
+		answer := app.Do(want.request.Header(idHeader, id))
+		answer.Expect(want.status, "The contract with the clients says so.")
+		line := requestLine(t, app, want.request, id)
+		requireField(t, want.request, line, "method", want.method)
+		requireField(t, want.request, line, "status", strconv.Itoa(want.status))
+		if want.route != "" {
+			requireField(t, want.request, line, "route", want.route)
+		}
+	}
+	requireDuration(t, app)
+}
+
+// requireDuration demands that duration_ms is what the request took: a statement of
+// it is held for a while, so that this is no matter of luck.
+func requireDuration(t *testing.T, app *lab.App) {
+	t.Helper()
+	request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, "duration")
+	start := time.Now()
+	waited := hold(t, app, request, lab.Touches("events"), 50*time.Millisecond)
+	line := requestLine(t, app, request, "duration")
+	took := time.Since(start)
+	logged, isNumber := line.Fields["duration_ms"].(float64)
+	lab.Require(t, isNumber && logged >= milliseconds(waited) && logged <= milliseconds(took), lab.Finding{
+		Measured: fmt.Sprintf("%s waited %v for PostgreSQL, and its line says duration_ms %v\n%s", request, waited.Round(time.Millisecond), line.Fields["duration_ms"], line.Text),
+		Expected: fmt.Sprintf("a number between %.0f and %.0f", milliseconds(waited), milliseconds(took)),
+		Why:      "The first question about a slow page is how long it really took, from the first handler to the last.",
+	})
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func TestEveryLineIsJSON(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	app.Do(lab.GET("/events/%d", lab.OnSale.ID))
+	app.Do(lab.GET("/events/999999999"))
+	app.Do(lab.GET("/faults/error"))
+	answer := app.Do(lab.GET("/faults/panic"))
+	lab.Eventually(t, soon, func() bool { return len(app.Instances[0].Logs()) > 0 }, lab.Finding{
+		Measured: "four requests, and not one line in the log",
+		Expected: "a line for each",
+		Why:      "Without a log, the only one who knows what happened is the customer.",
+	})
+	for _, line := range app.Instances[0].Logs() {
+		lab.Require(t, line.Fields != nil || line.Text == "", lab.Finding{
+			Measured: "a line of the log is no JSON:\n" + line.Text,
+			Expected: "one JSON object a line, all of them",
+			Why:      "What collects logs reads fields. A line of another form is dropped, or found by nobody; and a stack trace over many lines is many of them.",
+			Try:      answer.Curl(),
+		})
+	}
+}
+
+func TestPanickedRequestIsLogged(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	panicked := lab.GET("/faults/panic").Header(idHeader, "panic")
+	app.Do(panicked)
+	requireField(t, panicked, requestLine(t, app, panicked, "panic"), "status", "500")
+
+	for _, path := range []string{"/faults/abort", "/faults/late-panic"} {
+		id := strings.ReplaceAll(path[1:], "/", "-")
+		request := lab.GET("%s", path).Header(idHeader, id)
+		app.Burst(1, func(int) *lab.Request { return request }) // the answer breaks off, as it must
+		requestLine(t, app, request, id)
+	}
+}
+
+func TestRequestIDIsTaken(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, id := range []string{"7", "checkout-7f3a.B_2", strings.Repeat("x", 64)} {
+		request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, id)
+		answer := app.Do(request)
+		lab.Require(t, answer.Header.Get(idHeader) == id, lab.Finding{
+			Measured: fmt.Sprintf("the request came with %s: %s, and the answer has %s", idHeader, id, headerText(answer)),
+			Expected: "the same id",
+			Why:      "The balancer, or the shop before you, has given the request its id. With another one, their logs and yours can't be put together.",
+			Try:      answer.Curl(),
+		})
+		requestLine(t, app, request, id)
+	}
+}
+
+func TestRequestIDIsMade(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	request := lab.GET("/events/%d", lab.OnSale.ID)
+	seen := map[string]bool{}
+	for range 20 {
+		answer := app.Do(request)
+		id := answer.Header.Get(idHeader)
+		lab.Require(t, wellFormedID.MatchString(id) && !seen[id], lab.Finding{
+			Measured: fmt.Sprintf("a request without %s was answered with %s", idHeader, headerText(answer)),
+			Expected: "an id that no other request had, of 1 to 64 letters, digits, dots, dashes and underscores",
+			Why:      "Support asks a customer for the id. It must lead to one request, not to none and not to two.",
+			Try:      answer.Curl(),
+		})
+		seen[id] = true
+		requestLine(t, app, request, id)
+	}
+}
+
+func TestHostileRequestIDIsReplaced(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, hostile := range []string{
+		strings.Repeat("x", 65), strings.Repeat("long", 500), "two words", "a\tb", `a"b`, `","user_id":"1`,
+		`{"level":"ERROR"}`, "a%0Ab", "<b>a</b>", "größe", "a;b", "a,b", "../../etc", " ",
+	} {
+		request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, hostile)
+		answer := app.Do(request)
+		id := answer.Header.Get(idHeader)
+		lab.Require(t, wellFormedID.MatchString(id) && id != strings.TrimSpace(hostile), lab.Finding{
+			Measured: fmt.Sprintf("the request came with %s: %s, and the answer has %s", idHeader, shortText(hostile), headerText(answer)),
+			Expected: "an id of your own, of 1 to 64 letters, digits, dots, dashes and underscores",
+			Why:      "The id goes into logs, headers, tickets and terminals. Whoever may write anything there writes lines that never happened.",
+			Try:      answer.Curl(),
+		})
+		requestLine(t, app, request, id)
+	}
+}
+
+func TestLinesOnTheWayCarryTheID(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	token := app.LogIn(lab.Buyer)
+
+	refusal := app.Mail.Refuse(550, "no such mailbox", 0)
+	before := len(app.Instances[0].Logs())
+	request := orderOf(lab.OnSale, 1).As(token).Header(idHeader, "no-mail")
+	app.Do(request).Expect(http.StatusCreated, "The tickets are sold, whether the mail goes out or not.")
+	if refusal.Hits() > 0 { // a worker may send it later, and log it elsewhere
+		requireDetail(t, app, request, "no-mail", "550", before)
+	}
+	requireIDs(t, app, request, before)
+
+	before = len(app.Instances[0].Logs())
+	for path, detail := range map[string]string{
+		"/faults/error": "secret detail of an error",
+		"/faults/panic": "secret detail of a bug",
+	} {
+		id := strings.ReplaceAll(path[1:], "/", "-")
+		request := lab.GET("%s", path).Header(idHeader, id)
+		app.Do(request).Expect(http.StatusInternalServerError, "It is our fault, and none of the client's business.")
+		requireDetail(t, app, request, id, detail, before)
+		requireIDs(t, app, request, before)
+	}
+}
+
+// requireDetail demands a line with the id that tells the detail.
+func requireDetail(t *testing.T, app *lab.App, request *lab.Request, id, detail string, before int) {
+	t.Helper()
+	told := func(line lab.LogLine) bool { return strings.Contains(line.Text, detail) }
+	var stray string
+	found := eventually(func() bool {
+		for _, line := range app.Instances[0].LogsSince(before) {
+			if told(line) && text(line, "request_id") == id {
+				return true
+			}
+			if told(line) {
+				stray = line.Text
+			}
+		}
+		return false
+	})
+	measured := fmt.Sprintf("no line tells %q after %s", detail, request)
+	if stray != "" {
+		measured = fmt.Sprintf("%s came with %s: %s, and logged on its way\n%s", request, idHeader, id, shortText(stray))
+	}
+	lab.Require(t, found, lab.Finding{
+		Measured: measured,
+		Expected: fmt.Sprintf("a line that tells it, with request_id %q", id),
+		Why:      "On sale day, a thousand requests write into this log at once. A line without an id is a symptom without a patient.",
+	})
+}
+
+// requireIDs demands that whatever was logged since then belongs to a request.
+func requireIDs(t *testing.T, app *lab.App, request *lab.Request, before int) {
+	t.Helper()
+	for _, line := range app.Instances[0].LogsSince(before) {
+		lab.Require(t, text(line, "request_id") != "", lab.Finding{
+			Measured: fmt.Sprintf("%s logged on its way, without request_id\n%s", request, shortText(line.Text)),
+			Expected: "the request's id on each line that is logged for it",
+			Why:      "On sale day, a thousand requests write into this log at once. A line without an id is a symptom without a patient.",
+		})
+	}
+}
+
+func TestLineNamesTheUser(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, user := range []lab.User{lab.Buyer, lab.OtherBuyer} {
+		id := fmt.Sprintf("user-%d", user.ID)
+		request := lab.GET("/me").As(app.LogIn(user)).Header(idHeader, id)
+		app.Do(request).Expect(http.StatusOK, "A client shows who is logged in.")
+		requireField(t, request, requestLine(t, app, request, id), "user_id", fmt.Sprint(user.ID))
+	}
+	request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, "nobody")
+	app.Do(request)
+	line := requestLine(t, app, request, "nobody")
+	_, named := line.Fields["user_id"]
+	lab.Require(t, !named, lab.Finding{
+		Measured: "nobody was logged in, and the line names a user:\n" + line.Text,
+		Expected: "no user_id",
+		Why:      "When a customer calls, their requests are found by this field. Those of others don't belong there.",
+	})
+}
+
+func TestLogHoldsNoSecret(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"), lab.Env("LOG_LEVEL=debug"))
+	const password, mistyped, broken = "tr0ub4dor-and-3", "tr0ub4dor-and-4", "tr0ub4dor-and-5"
+	visitor := lab.User{Email: "visitor@example.com", Password: password}
+	app.Do(lab.POST("/users", body{"email": visitor.Email, "password": password}))
+	app.Do(lab.POST("/users", body{"email": visitor.Email, "password": password}))
+	token := app.LogIn(visitor)
+	requests := []*lab.Request{
+		lab.POST("/sessions", body{"email": visitor.Email, "password": mistyped}),
+		lab.POST("/sessions", fmt.Sprintf(`{"email":5,"password":%q}`, broken)),
+		lab.POST("/sessions", fmt.Sprintf(`{"email":"a@example.com","password":%q`, broken)),
+		lab.POST("/sessions", fmt.Sprintf(`{"pass":%q}`, broken)),
+		lab.POST("/users?password="+broken, body{}),
+		lab.GET("/events/%d?access_token=%s", lab.OnSale.ID, token),
+		lab.GET("/me?token=%s", token),
+		lab.GET("/nowhere?token=%s", token),
+		lab.GET("/me").As(token),
+		lab.GET("/me").Header("Cookie", "token="+token),
+		lab.GET("/orders/abc").As(token),
+		lab.GET("/faults/error").As(token),
+		lab.GET("/faults/panic").As(token),
+		lab.DELETE("/sessions").As(token),
+		lab.GET("/me").As(token),
+	}
+	for _, request := range requests {
+		answer := app.Do(request.Header(idHeader, "secrets"))
+		for _, line := range app.Instances[0].Logs() {
+			masked := line.Text
+			for _, secret := range append(app.Secrets(), password, mistyped, broken, token) {
+				masked = strings.ReplaceAll(masked, secret, "•••")
+				masked = strings.ReplaceAll(masked, url.QueryEscape(secret), "•••")
+			}
+			lab.Require(t, masked == line.Text, lab.Finding{
+				Measured: fmt.Sprintf("after %s, a secret stands in the log (here as •••):\n%s", maskPath(request), shortText(masked)),
+				Expected: "no password and no token, at no level, wherever the client put it",
+				Why:      "Logs are copied, kept for years and read by many. Whoever reads a token there is that customer.",
+				Try:      answer.Curl(),
+			})
+		}
+	}
+	requests[0].Header(idHeader, "last")
+	app.Do(requests[0])
+	requestLine(t, app, requests[0], "last")
+}
+
+// maskPath is the request without its query.
+func maskPath(r *lab.Request) string {
+	path, _, _ := strings.Cut(r.String(), "?")
+	return path
+}
+
+// requestLine waits for the one line of the request that had this id.
+func requestLine(t *testing.T, app *lab.App, request *lab.Request, id string) lab.LogLine {
+	t.Helper()
+	var lines []lab.LogLine
+	eventually(func() bool {
+		lines = nil
+		for _, line := range app.LogsWith("request_id", id) {
+			if text(line, "msg") == "request" {
+				lines = append(lines, line)
+			}
+		}
+		return len(lines) > 0
+	})
+	measured := fmt.Sprintf("%d lines with msg %q and request_id %q after %s", len(lines), "request", id, maskPath(request))
+	if len(lines) == 0 {
+		measured += "; the last line of the log is\n" + lastLine(app)
+	}
+	lab.Require(t, len(lines) == 1, lab.Finding{
+		Measured: measured,
+		Expected: "one line",
+		Why:      "A request without a line never happened, as far as you can tell; one with two happened twice.",
+	})
+	return lines[0]
+}
+
+func lastLine(app *lab.App) string {
+	lines := app.Instances[0].Logs()
+	if len(lines) == 0 {
+		return "(no line at all)"
+	}
+	return shortText(lines[len(lines)-1].Text)
+}
+
+// requireField demands a field of a request's line.
+func requireField(t *testing.T, request *lab.Request, line lab.LogLine, field, want string) {
+	t.Helper()
+	lab.Require(t, text(line, field) == want, lab.Finding{
+		Measured: fmt.Sprintf("the line of %s has %s %q\n%s", request, field, text(line, field), line.Text),
+		Expected: fmt.Sprintf("%s %s", field, want),
+		Why:      fieldReasons[field],
+	})
+}
+
+var fieldReasons = map[string]string{
+	"method":  "Reading and ordering are different things on the same path.",
+	"route":   "You ask a log for all requests of a route. Paths with ids in them are a hundred thousand routes.",
+	"status":  "The log must say what the client saw. An error that it counts as a success is found by customers.",
+	"user_id": "When a customer calls, you look for what they did.",
+}
+
+// text is a field of a line as text, "" when it isn't there.
+func text(line lab.LogLine, field string) string {
+	switch value := line.Fields[field].(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+func headerText(r *lab.Response) string {
+	id := r.Header.Get(idHeader)
+	if id == "" {
+		return "no " + idHeader
+	}
+	return idHeader + ": " + shortText(id)
+}
+
+func shortText(s string) string {
+	if len(s) <= 240 {
+		return s
+	}
+	return s[:240] + "…"
+}
+
+// eventually waits until the condition holds, but not for long, and reports whether it came to that.
+func eventually(condition func() bool) bool {
+	for deadline := time.Now().Add(soon); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// hold sends the request, keeps its statements that match from PostgreSQL for at
+// least that long, and returns for how long the first one waited.
+func hold(t *testing.T, app *lab.App, request *lab.Request, match lab.Match, atLeast time.Duration) time.Duration {
+	t.Helper()
+	gate := app.Postgres.Hold(match)
+	defer gate.Open()
+	pending := app.Begin(request)
+	select {
+	case <-gate.Reached():
+	case <-pending.Done():
+	case <-time.After(patience):
+	}
+	lab.Require(t, gate.Hits() > 0, lab.Finding{
+		Measured: fmt.Sprintf("%s ran no statement that could be held", request),
+		Expected: "the statement that it needs, at PostgreSQL",
+		Why:      "The test slows this statement down, to see what you can see.",
+	})
+	start := time.Now()
+	<-time.After(atLeast)
+	waited := time.Since(start)
+	gate.Open()
+	pending.Wait(patience)
+	return waited
+}

@@ -1,0 +1,323 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// The names that the dashboards of this API are made of.
+const (
+	requestsTotal = "http_requests_total"
+	duration      = "http_request_duration_seconds"
+	inFlight      = "http_requests_in_flight"
+)
+
+func TestRequestsAreCounted(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	token := app.LogIn(lab.Buyer)
+	before := app.Metrics(0)
+	for _, kind := range []struct {
+		request *lab.Request
+		times   int
+		labels  []string
+	}{
+		{lab.GET("/events/%d", lab.OnSale.ID), 7, []string{"method", "GET", "route", "/events/:id", "status", "200"}},
+		{lab.GET("/events/999999999"), 3, []string{"method", "GET", "route", "/events/:id", "status", "404"}},
+		{lab.GET("/events/abc"), 4, []string{"method", "GET", "route", "/events/:id", "status", "400"}},
+		{lab.GET("/me").As(token), 5, []string{"method", "GET", "route", "/me", "status", "200"}},
+		{lab.GET("/me"), 2, []string{"method", "GET", "route", "/me", "status", "401"}},
+		{lab.POST("/users", `{"email":`), 6, []string{"method", "POST", "route", "/users", "status", "400"}},
+		{lab.PUT("/events", body{}), 3, []string{"method", "PUT", "status", "405"}},
+		{lab.POST("/nowhere", body{}), 8, []string{"method", "POST", "status", "404"}},
+		{lab.GET("/faults/error"), 2, []string{"method", "GET", "route", "/faults/error", "status", "500"}},
+	} {
+		answer := app.Times(kind.times, kind.request)[0]
+		requireCount(t, app, before, answer, requestsTotal, kind.times, kind.labels...)
+	}
+}
+
+func TestPanickedRequestIsCounted(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	before := app.Metrics(0)
+	answer := app.Times(4, lab.GET("/faults/panic"))[0]
+	requireCount(t, app, before, answer, requestsTotal, 4, "route", "/faults/panic", "status", "500")
+	requireCount(t, app, before, answer, duration+"_count", 4, "route", "/faults/panic")
+	for _, path := range []string{"/faults/abort", "/faults/late-panic"} {
+		answer := app.Burst(3, func(int) *lab.Request { return lab.GET("%s", path) })[0]
+		requireCount(t, app, before, answer, requestsTotal, 3, "route", path) // with a status or another
+	}
+	requireAtRest(t, app, "after 10 requests that panicked or broke off")
+}
+
+func TestLatencyIsAHistogram(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	before := app.Metrics(0)
+	route := []string{"method", "GET", "route", "/events/:id"}
+	request := lab.GET("/events/%d", lab.OnSale.ID)
+	answer := app.Times(9, request)[0]
+	requireCount(t, app, before, answer, duration+"_count", 9, route...)
+
+	start := time.Now()
+	before = app.Metrics(0)
+	waited := hold(t, app, request, lab.Touches("events"), 100*time.Millisecond)
+	requireCount(t, app, before, answer, duration+"_count", 1, route...)
+	observed := app.Metrics(0).Sum(duration+"_sum", route...) - before.Sum(duration+"_sum", route...)
+	lab.Require(t, observed >= waited.Seconds() && observed <= time.Since(start).Seconds(), lab.Finding{
+		Measured: fmt.Sprintf("%s waited %v for PostgreSQL, and %s_sum grew by %.4f", request, waited.Round(time.Millisecond), duration, observed),
+		Expected: fmt.Sprintf("%.3f or a little more: seconds, from the first handler to the last", waited.Seconds()),
+		Why:      "A histogram that leaves the waiting out says that all is well while everybody waits.",
+	})
+	requireBuckets(t, app, route)
+}
+
+// requireBuckets demands buckets that tell a good answer from a slow one.
+func requireBuckets(t *testing.T, app *lab.App, route []string) {
+	t.Helper()
+	metrics := app.Metrics(0)
+	fine, coarse, all := false, false, 0.0
+	var bounds []string
+	for _, s := range metrics.Samples(duration + "_bucket") {
+		if s.Labels["method"] != route[1] || s.Labels["route"] != route[3] {
+			continue
+		}
+		bound, err := strconv.ParseFloat(s.Labels["le"], 64)
+		require.NoError(t, err, "read the bound of a bucket")
+		bounds = append(bounds, s.Labels["le"])
+		fine = fine || bound <= 0.05
+		coarse = coarse || bound >= 1 && !math.IsInf(bound, 1)
+		if math.IsInf(bound, 1) {
+			all += s.Value
+		}
+	}
+	lab.Require(t, fine && coarse, lab.Finding{
+		Measured: fmt.Sprintf("%d buckets of %s: up to %s", len(bounds), duration, strings.Join(bounds, ", ")),
+		Expected: "some that end at 0.05 seconds or below, some that end at 1 second or above",
+		Why:      "A bucket is all that is kept of a request. From 4 ms and 40 ms in the same one, no query gets them apart again.",
+	})
+	count := metrics.Sum(duration+"_count", route...)
+	lab.Require(t, all == count, lab.Finding{
+		Measured: fmt.Sprintf("the bucket +Inf holds %.0f requests, and %s_count says %.0f", all, duration, count),
+		Expected: "the same number",
+		Why:      "Each request falls into the last bucket; otherwise every percentile is wrong.",
+	})
+}
+
+func TestInFlightIsCounted(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	const held = 5
+	gate := app.Postgres.Hold(lab.Touches("events"))
+	defer gate.Open()
+	var pending []*lab.Pending
+	for range held {
+		pending = append(pending, app.Begin(lab.GET("/events/%d", lab.OnSale.ID)))
+	}
+	lab.Eventually(t, patience, func() bool { return gate.Hits() == held }, lab.Finding{
+		Measured: fmt.Sprintf("of %d requests sent at the same time, fewer reached PostgreSQL", held),
+		Expected: fmt.Sprintf("%d requests that wait for PostgreSQL", held),
+		Why:      "The test holds them there, to see whether you can see them.",
+	})
+	var now float64
+	eventually(func() bool {
+		now = app.Metrics(0).Sum(inFlight)
+		return now == held || now == held+1
+	})
+	lab.Require(t, now == held || now == held+1, lab.Finding{
+		Measured: fmt.Sprintf("%d requests wait for PostgreSQL, and %s says %.0f", held, inFlight, now),
+		Expected: fmt.Sprintf("%d, or one more for the request that asks", held),
+		Why:      "When the database hangs, no request ends: nothing is counted, nothing is logged. This number is the only one that moves.",
+	})
+	gate.Open()
+	for _, p := range pending {
+		p.Wait(patience)
+	}
+	requireAtRest(t, app, fmt.Sprintf("after all %d requests were answered", held))
+}
+
+// requireAtRest demands that nothing is in flight but the request that asks.
+func requireAtRest(t *testing.T, app *lab.App, when string) {
+	t.Helper()
+	var now float64
+	eventually(func() bool { now = app.Metrics(0).Sum(inFlight); return now == 0 || now == 1 })
+	lab.Require(t, now == 0 || now == 1, lab.Finding{
+		Measured: fmt.Sprintf("%s is %.0f %s", inFlight, now, when),
+		Expected: "0, or 1 for the request that asks",
+		Why:      "A number that only grows looks like an overload, and somebody is woken up for it.",
+	})
+}
+
+func TestSeriesStayBounded(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	buyer, others := app.LogIn(lab.Buyer), []string{app.LogIn(lab.OtherBuyer), app.LogIn(lab.Organiser)}
+	const rounds, slack = 100, 20
+	for i := range 2 {
+		sendOddities(t, app, i)
+	}
+	app.Do(lab.GET("/me").As(buyer))
+	app.Metrics(0)
+	before := app.Metrics(0)
+	lab.Require(t, before.Has(requestsTotal), lab.Finding{
+		Measured: "there is no " + requestsTotal,
+		Expected: requestsTotal + ", with few values in each label",
+		Why:      "What isn't counted can't be seen.",
+	})
+	for i := range rounds {
+		sendOddities(t, app, 1000+i)
+	}
+	after := app.Metrics(0)
+	lab.Require(t, growth(before, after) <= slack, lab.Finding{
+		Measured: fmt.Sprintf("%d requests, each with an id, a path, a method or a host of its own, made %d new series%s",
+			rounds*oddities, growth(before, after), example(before, after)),
+		Expected: "no new series, whatever clients send",
+		Why:      "Each series costs Prometheus some kilobytes, for as long as it is kept. A label that a client may fill is a way to end your monitoring from outside.",
+	})
+	before = app.Metrics(0)
+	for _, token := range others {
+		app.Do(lab.GET("/me").As(token))
+	}
+	after = app.Metrics(0)
+	lab.Require(t, growth(before, after) <= 0, lab.Finding{
+		Measured: fmt.Sprintf("the same request of two other users made %d new series%s", growth(before, after), example(before, after)),
+		Expected: "no new series",
+		Why:      "A series for each user, and you pay for a million of them. Who did what is a question for the log.",
+	})
+}
+
+// oddities is how many requests sendOddities sends.
+const oddities = 6
+
+// sendOddities sends requests that differ from all others in what a client may
+// choose. None of them finds anything.
+func sendOddities(t *testing.T, app *lab.App, i int) {
+	t.Helper()
+	for _, o := range []struct{ method, path, host string }{
+		{"GET", fmt.Sprintf("/events/x%d", i), ""},
+		{"GET", fmt.Sprintf("/events/%d", 100_000_000+i), ""},
+		{"GET", fmt.Sprintf("/wp-admin/%d", i), ""},
+		{"GET", fmt.Sprintf("/events?limit=x%d", i), ""},
+		{fmt.Sprintf("BREW%d", i), "/events", ""},
+		{"GET", "/me", fmt.Sprintf("shop%d.example", i)},
+	} {
+		request, err := http.NewRequest(o.method, app.Instances[0].URL+o.path, nil)
+		require.NoError(t, err, "make a request")
+		request.Host = o.host
+		request.Header.Set("User-Agent", fmt.Sprintf("browser/%d", i))
+		answer, err := http.DefaultClient.Do(request)
+		lab.Require(t, err == nil, lab.Finding{
+			Measured: fmt.Sprintf("%s %s got no answer: %v", o.method, o.path, err),
+			Expected: "an answer, whatever it says",
+			Why:      "Anybody can send this.",
+		})
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+	}
+}
+
+// growth returns how many series there are now that were not there before.
+func growth(before, after lab.Metrics) int { return after.Series() - before.Series() }
+
+// example names one of the series of requests that are new.
+func example(before, after lab.Metrics) string {
+	for _, name := range []string{requestsTotal, duration + "_count", inFlight} {
+		known := map[string]bool{}
+		for _, s := range before.Samples(name) {
+			known[seriesText(s)] = true
+		}
+		for _, s := range after.Samples(name) {
+			if text := seriesText(s); !known[text] {
+				return ", such as\n" + text
+			}
+		}
+	}
+	return ""
+}
+
+// seriesText is a series as it stands in /metrics.
+func seriesText(s lab.Sample) string {
+	var labels []string
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		labels = append(labels, name, s.Labels[name])
+	}
+	return s.Name + labelText(labels)
+}
+
+// A guard: the connections were counted before you came.
+func TestConnectionsAreCounted(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	const name = "db_connections_opened_total"
+	before, opened := app.Metrics(0), app.Postgres.Stats()
+	answer := app.Times(5, lab.GET("/events/%d", lab.OnSale.ID))[0]
+	requireCount(t, app, before, answer, name, app.Postgres.Stats().Since(opened).Connections)
+}
+
+// requireCount demands that a counter has grown by want.
+func requireCount(t *testing.T, app *lab.App, before lab.Metrics, answer *lab.Response, name string, want int, labels ...string) {
+	t.Helper()
+	var grown float64
+	eventually(func() bool {
+		grown = app.Metrics(0).Sum(name, labels...) - before.Sum(name, labels...)
+		return grown == float64(want)
+	})
+	now := app.Metrics(0)
+	measured := fmt.Sprintf("%s%s grew by %.0f", name, labelText(labels), grown)
+	if !now.Has(name) {
+		measured = "there is no " + name
+	} else if others := nearMisses(before, now, name); grown < float64(want) && others != "" {
+		measured += "; what did grow is\n" + others
+	}
+	lab.Require(t, grown == float64(want), lab.Finding{
+		Measured: measured,
+		Expected: fmt.Sprintf("%s%s grows by %d", name, labelText(labels), want),
+		Why:      "The rate of errors, alerts and each decision to scale come from these counts. One that is wrong is worse than none.",
+		Try:      answer.Curl() + "\ncurl -s localhost:8080/metrics | grep " + name,
+	})
+}
+
+// nearMisses lists some series of a metric that have grown since before.
+func nearMisses(before, now lab.Metrics, name string) string {
+	old := map[string]float64{}
+	for _, s := range before.Samples(name) {
+		old[seriesText(s)] = s.Value
+	}
+	var grown []string
+	for _, s := range now.Samples(name) {
+		text := seriesText(s)
+		if s.Value > old[text] && s.Labels["route"] != "/metrics" && len(grown) < 3 {
+			grown = append(grown, fmt.Sprintf("%s +%.0f", text, s.Value-old[text]))
+		}
+	}
+	return strings.Join(grown, "\n")
+}
+
+func labelText(labels []string) string {
+	var pairs []string
+	for i := 0; i+1 < len(labels); i += 2 {
+		pairs = append(pairs, fmt.Sprintf("%s=%q", labels[i], labels[i+1]))
+	}
+	if len(pairs) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(pairs, ",") + "}"
+}

@@ -1,0 +1,102 @@
+package main_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// slowQuery is how slow the statements of these tests are; SLOW_QUERY is less, or
+// much more.
+const slowQuery = 150 * time.Millisecond
+
+func TestSlowQueryIsLogged(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("SLOW_QUERY=100ms"))
+	request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, "slow")
+	waited := hold(t, app, request, lab.Touches("events"), slowQuery)
+	line := requireSlowLine(t, app, request, "slow", "events")
+	logged, isNumber := line.Fields["duration_ms"].(float64)
+	lab.Require(t, isNumber && logged >= milliseconds(waited) && logged < 60_000, lab.Finding{
+		Measured: fmt.Sprintf("the statement took %v, and its line says duration_ms %v\n%s", waited.Round(time.Millisecond), line.Fields["duration_ms"], line.Text),
+		Expected: fmt.Sprintf("the number %.0f, or a little more", milliseconds(waited)),
+		Why:      "Of twenty slow queries you mend the slowest first.",
+	})
+
+	patient := lab.Start(t, lab.Env("SLOW_QUERY=1m"))
+	hold(t, patient, request, lab.Touches("events"), slowQuery)
+	slow := patient.LogsWith("msg", "slow query")
+	lab.Require(t, len(slow) == 0, lab.Finding{
+		Measured: fmt.Sprintf("with SLOW_QUERY=1m, a statement of %v was logged as slow", slowQuery),
+		Expected: "only those that take longer than SLOW_QUERY",
+		Why:      "A log of everything is a log that nobody reads, and costs as much as the queries.",
+	})
+}
+
+func TestSlowQueryOfAnOrderIsLogged(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("SLOW_QUERY=100ms"))
+	token := app.LogIn(lab.Buyer)
+	for _, table := range []string{"events", "orders"} {
+		id := "slow-" + table
+		request := orderOf(lab.OnSale, 1).As(token).Header(idHeader, id)
+		hold(t, app, request, lab.Writes(table), slowQuery)
+		requireSlowLine(t, app, request, id, table)
+	}
+}
+
+func TestSlowQueryKeepsItsParameters(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("SLOW_QUERY=100ms"), lab.Env("LOG_LEVEL=debug"))
+	const private = "kilimanjaro"
+	for i, c := range []struct {
+		request *lab.Request
+		table   string
+	}{
+		{lab.GET("/events?q=%s", url.QueryEscape(private)), "events"},
+		{lab.POST("/users", body{"email": private + "@example.com", "password": "tr0ub4dor-and-3"}), "users"},
+	} {
+		id := fmt.Sprintf("private-%d", i)
+		hold(t, app, c.request.Header(idHeader, id), lab.Touches(c.table), slowQuery)
+		requireSlowLine(t, app, c.request, id, c.table)
+		for _, line := range app.Instances[0].Logs() {
+			lab.Require(t, !strings.Contains(line.Text, private), lab.Finding{
+				Measured: fmt.Sprintf("what the client sent with %s stands in the log:\n%s", maskPath(c.request), shortText(line.Text)),
+				Expected: "the statement as it was written, with $1 in it, and none of its values",
+				Why:      "Values are names, addresses and hashes of passwords. The plan of a query is found without them; a customer's data in a log is a thing to report to the authorities.",
+			})
+		}
+	}
+}
+
+// requireSlowLine demands a line about a slow statement on the table, with the id of
+// its request.
+func requireSlowLine(t *testing.T, app *lab.App, request *lab.Request, id, table string) lab.LogLine {
+	t.Helper()
+	var found lab.LogLine
+	eventually(func() bool {
+		for _, line := range app.LogsWith("msg", "slow query") {
+			if text(line, "request_id") == id && strings.Contains(text(line, "query"), table) {
+				found = line
+			}
+		}
+		return found.Fields != nil
+	})
+	measured := fmt.Sprintf("a statement of %s on %s took %v, and nothing about it stands in the log", maskPath(request), table, slowQuery)
+	if lines := app.LogsWith("msg", "slow query"); found.Fields == nil && len(lines) > 0 {
+		measured = fmt.Sprintf("a statement of %s on %s took %v, and the last slow query in the log is\n%s", maskPath(request), table, slowQuery, shortText(lines[len(lines)-1].Text))
+	}
+	lab.Require(t, found.Fields != nil, lab.Finding{
+		Measured: measured,
+		Expected: fmt.Sprintf("a line with msg %q, the SQL as query, and request_id %q", "slow query", id),
+		Why:      "A page is slow for one customer in a hundred. The id leads from their complaint to the statement.",
+	})
+	return found
+}
