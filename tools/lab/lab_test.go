@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -26,6 +25,7 @@ import (
 	_ "github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/resp"
 	"example.com/boxoffice/tools/lab"
 )
 
@@ -87,7 +87,7 @@ func miniature() {
 	serve(mux)
 }
 
-// askRedis sends the query to Redis as an inline command, on a connection of its own.
+// askRedis sends the query to Redis as a command, on a connection of its own.
 func askRedis(w http.ResponseWriter, r *http.Request) {
 	address, err := url.Parse(os.Getenv("REDIS_URL"))
 	if err != nil {
@@ -100,17 +100,17 @@ func askRedis(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	words := strings.Fields(r.URL.Query().Get("do"))
-	fmt.Fprintf(conn, "*%d\r\n", len(words))
-	for _, word := range words {
-		fmt.Fprintf(conn, "$%d\r\n%s\r\n", len(word), word)
+	client := resp.NewClient(conn)
+	if password, ok := address.User.Password(); ok {
+		_, _ = client.Do("AUTH", password)
 	}
-	line, err := bufio.NewReader(conn).ReadString('\n')
+	_, _ = client.Do("SELECT", strings.TrimPrefix(address.Path, "/"))
+	reply, err := client.Do(strings.Fields(r.URL.Query().Get("do"))...)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	fmt.Fprint(w, strings.TrimSpace(line))
+	fmt.Fprint(w, reply)
 }
 
 // exposition is an answer to GET /metrics.

@@ -149,7 +149,8 @@ func (e *externalRedis) lock(database int) (*os.File, error) {
 	if err := makePrivate(e.locks); err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("redis-%x-%d.lock", sha256.Sum256([]byte(e.address)), database)
+	server := sha256.Sum256([]byte(e.address))
+	name := fmt.Sprintf("redis-%x-%d.lock", server[:4], database)
 	return tryLock(filepath.Join(e.locks, name), syscall.LOCK_EX)
 }
 
