@@ -16,7 +16,6 @@ import (
 	"github.com/lib/pq/pqerror"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"example.com/boxoffice/solutions/06-pooling/boxoffice"
 )
@@ -55,11 +54,11 @@ const (
 // Open returns a store on the database, with a pool of connections. It only reads
 // the URL: connections are opened when they are needed.
 func Open(databaseURL string, options Options) (*Store, error) {
-	connector, err := newConnector(databaseURL, options.Timeout)
+	connector, err := newConnector(databaseURL, options)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)
 	}
-	db := sql.OpenDB(counting(connector, options.Registry))
+	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(options.MaxConns)
 	db.SetMaxIdleConns(options.MaxConns) // fewer, and a busy pool would close and open them in turn
 	db.SetConnMaxIdleTime(maxIdleTime)
@@ -69,79 +68,6 @@ func Open(databaseURL string, options Options) (*Store, error) {
 }
 
 // endregion
-
-// counting counts the connections that the connector opens.
-func counting(connector driver.Connector, registry prometheus.Registerer) driver.Connector {
-	return &counted{connector, promauto.With(registry).NewCounter(prometheus.CounterOpts{
-		Name: "db_connections_opened_total",
-		Help: "Connections opened to PostgreSQL.",
-	})}
-}
-
-// connectTimeout is how long opening a connection may take at most, whoever waits.
-const connectTimeout = 5 * time.Second
-
-// newConnector returns what opens connections. Statements take timeout at most.
-func newConnector(databaseURL string, timeout time.Duration) (driver.Connector, error) {
-	cfg, err := pq.NewConfig(databaseURL)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = connectTimeout
-	}
-	connector, err := pq.NewConnectorConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	connector.Dialer(dialer{silence: timeout + grace})
-	return punctual{connector}, nil
-}
-
-// region punctual
-
-// punctual returns from Connect when the context ends. lib/pq by itself watches the
-// context while it dials, but not while it waits for the server's greeting.
-type punctual struct{ driver.Connector }
-
-func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
-	type result struct {
-		conn driver.Conn
-		err  error
-	}
-	results := make(chan result, 1)
-	go func() {
-		conn, err := p.Connector.Connect(ctx)
-		results <- result{conn, err}
-	}()
-	select {
-	case r := <-results:
-		return r.conn, r.err
-	case <-ctx.Done():
-		go func() { // connectTimeout bounds how long this waits
-			if r := <-results; r.err == nil {
-				_ = r.conn.Close()
-			}
-		}()
-		return nil, ctx.Err()
-	}
-}
-
-// endregion
-
-// counted counts the connections that a connector opens.
-type counted struct {
-	driver.Connector
-	opened prometheus.Counter
-}
-
-func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err == nil {
-		c.opened.Inc()
-	}
-	return conn, err
-}
 
 // Ping returns why the database doesn't answer, or nil. It returns as soon as the
 // context ends, since a frozen database would not let the driver go.

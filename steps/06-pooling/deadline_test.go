@@ -1,0 +1,233 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// hasty is a deadline that passes soon. The tests wait much longer for the answer.
+const hasty = "REQUEST_TIMEOUT=700ms"
+
+const whyDeadline = "A client that waits asks again, and the old request still has its place in the queue. Soon everybody waits, for answers that nobody reads any more."
+
+// requireGivenUp demands that each request is answered with a 503 that a client can
+// act on, while the database still keeps everybody waiting.
+func requireGivenUp(t *testing.T, pending []*lab.Pending, requests []*lab.Request, when string) {
+	t.Helper()
+	within(patience, func() bool { return allDone(pending) })
+	var wrong []string
+	for i, p := range pending {
+		if !p.Answered() {
+			wrong = append(wrong, fmt.Sprintf("%s: no answer", requests[i]))
+			continue
+		}
+		if complaint := unhelpful(p.Wait(patience)); complaint != "" {
+			wrong = append(wrong, fmt.Sprintf("%s: %s", requests[i], complaint))
+		}
+	}
+	lab.Require(t, len(wrong) == 0, lab.Finding{
+		Measured: fmt.Sprintf("%s, and %v later, with %s:\n%s", when, patience, hasty, strings.Join(counted(wrong), "\n")),
+		Expected: "for each of them a 503, as application/problem+json and with Retry-After",
+		Why:      whyDeadline,
+	})
+}
+
+// unhelpful says what a client can't make use of in an answer.
+func unhelpful(r *lab.Response) string {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch {
+	case r.Status != http.StatusServiceUnavailable:
+		return fmt.Sprintf("answered %d", r.Status)
+	case kind != "application/problem+json":
+		return fmt.Sprintf("503, as %q", r.Header.Get("Content-Type"))
+	case r.Header.Get("Retry-After") == "":
+		return "503, without Retry-After"
+	}
+	return ""
+}
+
+// counted writes a line that comes n times as "line (n times)".
+func counted(lines []string) []string {
+	times := map[string]int{}
+	var once []string
+	for _, line := range lines {
+		if times[line]++; times[line] == 1 {
+			once = append(once, line)
+		}
+	}
+	for i, line := range once {
+		if times[line] > 1 {
+			once[i] = fmt.Sprintf("%s (%d times)", line, times[line])
+		}
+	}
+	return once
+}
+
+// requireStopped demands that no statement runs any more.
+func requireStopped(t *testing.T, app *lab.App, when string) {
+	t.Helper()
+	stopped := within(patience, func() bool { return len(app.Postgres.Running()) == 0 })
+	running := app.Postgres.Running()
+	lab.Require(t, stopped, lab.Finding{
+		Measured: fmt.Sprintf("%s, and %v later, %d statements still run:\n%s", when, patience, len(running), strings.Join(counted(queries(running)), "\n")),
+		Expected: "none: whoever asked has an answer, or has left",
+		Why:      "A query whose answer nobody waits for takes the connection, and the database's time, from those who still wait.",
+	})
+}
+
+func queries(statements []lab.Statement) []string {
+	lines := make([]string, len(statements))
+	for i, s := range statements {
+		lines[i] = strings.Join(strings.Fields(s.SQL), " ")
+	}
+	return lines
+}
+
+// requireRecovered demands that the pool is as good as new.
+func requireRecovered(t *testing.T, app *lab.App, n int, token string) {
+	t.Helper()
+	wave(t, app, n, me(token), "when PostgreSQL answers again")
+}
+
+func TestEachRouteKeepsItsDeadline(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	const conns = 12
+	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
+	token, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
+	requests := []*lab.Request{
+		lab.GET("/events"),
+		lab.GET("/events/%d", lab.OnSale.ID),
+		lab.GET("/me").As(token),
+		lab.GET("/me/orders").As(token),
+		lab.GET("/orders/1").As(token),
+		orderOf(lab.OnSale, 1).As(token),
+		lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"price_cents": 1}).As(organiser),
+		lab.POST("/users", body{"email": "new@example.com", "password": "a long pass phrase"}),
+		lab.POST("/sessions", body{"email": lab.OtherBuyer.Email, "password": lab.OtherBuyer.Password}),
+	}
+	gate := app.Postgres.Hold(lab.Work)
+	defer gate.Open()
+	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none")
+	requireStopped(t, app, "when all requests have their 503")
+	gate.Open()
+	requireRecovered(t, app, conns, token)
+}
+
+func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	const conns = 2
+	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	gate := app.Postgres.Hold(lab.Work)
+	defer gate.Open()
+	requests := make([]*lab.Request, 10*conns)
+	for i := range requests {
+		requests[i] = lab.GET("/me").As(token)
+	}
+	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+	requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL takes queries and answers none, %d requests come, and there are %d connections", len(requests), conns))
+	gate.Open()
+	requireRecovered(t, app, conns, token)
+}
+
+// Somebody else's transaction holds the row that an order wants to change.
+func TestOrderBehindALockIsGivenUp(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	before := len(ordersOf(app, token))
+	tx, err := app.DB().Begin()
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.Exec(`SELECT FROM events WHERE id = $1 FOR UPDATE`, lab.OnSale.ID)
+	require.NoError(t, err)
+
+	request := orderOf(lab.OnSale, 2).As(token)
+	requireGivenUp(t, []*lab.Pending{app.Begin(request)}, []*lab.Request{request}, "another transaction holds the event's row")
+	requireStopped(t, app, "when the order has its 503")
+	require.NoError(t, tx.Rollback())
+	requireRecovered(t, app, conns, token)
+	left, orders := listed(t, app, lab.OnSale.Title).Remaining, len(ordersOf(app, token))-before
+	lab.Require(t, left == lab.OnSale.Remaining && orders == 0, lab.Finding{
+		Measured: fmt.Sprintf("an order of 2 tickets was answered with 503; then %d of %d tickets are left, and the buyer has %d orders more", left, lab.OnSale.Remaining, orders),
+		Expected: "all tickets, and no order: it was given up before anything was written",
+		Why:      "Whoever reads \"try again\" does, and pays twice.",
+	})
+	app.Do(orderOf(lab.OnSale, 2).As(token)).Expect(http.StatusCreated, "The row is free again.")
+}
+
+// The database's machine has lost its disk, or the network its way: nothing comes
+// back, not even an error, and a request to cancel is not heard.
+func TestFrozenDatabaseIsGivenUp(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	const conns = 3
+	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	wave(t, app, conns, me(token), "before anything happens")
+	release := app.Postgres.Stall()
+	defer release()
+	requests := make([]*lab.Request, 3*conns)
+	for i := range requests {
+		requests[i] = lab.GET("/me").As(token)
+	}
+	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+	requireGivenUp(t, pending, requests, "PostgreSQL is frozen")
+	release()
+	requireBack(t, app, token)
+}
+
+// requireBack waits until requests are answered again, without anybody's help.
+func requireBack(t *testing.T, app *lab.App, token string) {
+	t.Helper()
+	var last *lab.Response
+	back := within(2*patience, func() bool {
+		last = app.Begin(lab.GET("/me").As(token)).Wait(2 * patience)
+		return last.Status == http.StatusOK
+	})
+	lab.Require(t, back, lab.Finding{
+		Measured: fmt.Sprintf("%v after PostgreSQL came back, GET /me still answers %d", 2*patience, last.Status),
+		Expected: "200, without a restart",
+		Why:      "Databases come back by themselves. An API that has to be restarted by hand makes a bad minute an hour.",
+	})
+}
+
+func TestLeaverCancelsTheQuery(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := lab.Start(t, maxConns(4), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	for _, c := range []struct {
+		request *lab.Request
+		match   lab.Match
+	}{
+		{lab.GET("/events"), lab.Touches("events")},
+		{lab.GET("/me/orders").As(token), lab.Touches("orders")},
+		{orderOf(lab.OnSale, 1).As(token), lab.Writes("events")},
+	} {
+		gate := app.Postgres.Hold(c.match)
+		defer gate.Open()
+		pending := app.Begin(c.request)
+		reached := within(patience, func() bool { return gate.Hits() > 0 })
+		require.True(t, reached, "%s reaches the database", c.request)
+		pending.Leave()
+		requireStopped(t, app, fmt.Sprintf("when the client of %s has left", c.request))
+		gate.Open()
+	}
+	lab.Require(t, listed(t, app, lab.OnSale.Title).Remaining == lab.OnSale.Remaining, lab.Finding{
+		Measured: "the order of a client that left before it was made has taken tickets all the same",
+		Expected: "no tickets taken",
+		Why:      "Tickets that nobody knows of are seats that stay empty.",
+	})
+}

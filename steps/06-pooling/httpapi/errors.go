@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/boxoffice/steps/06-pooling/boxoffice"
+)
+
+// The errors of HTTP itself.
+var (
+	errNoRoute          = errors.New("there is nothing at this path")
+	errMethodNotAllowed = errors.New("this path doesn't know the method; Allow names those that it knows")
+	errBodyTooLarge     = errors.New("the body is larger than 64 KiB")
+	errBodyTooSlow      = errors.New("the body took too long to arrive")
+	errNotReady         = errors.New("not ready to serve")
+	errNotJSON          = errors.New("the body must be sent as Content-Type: application/json")
+)
+
+// region statuses
+
+// statuses says how errors are answered. Their texts are for clients. What isn't
+// here is a fault of ours: clients see a bare 500.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{boxoffice.ErrInvalid, http.StatusBadRequest},
+	{boxoffice.ErrUnauthenticated, http.StatusUnauthorized},
+	{boxoffice.ErrBadCredentials, http.StatusUnauthorized},
+	{boxoffice.ErrLocked, http.StatusTooManyRequests},
+	{boxoffice.ErrUnavailable, http.StatusServiceUnavailable},
+	{boxoffice.ErrForbidden, http.StatusForbidden},
+	{boxoffice.ErrNotFound, http.StatusNotFound},
+	{boxoffice.ErrEmailTaken, http.StatusConflict},
+	{boxoffice.ErrSoldOut, http.StatusConflict},
+	{boxoffice.ErrTooManyTickets, http.StatusUnprocessableEntity},
+	{boxoffice.ErrEventBegun, http.StatusUnprocessableEntity},
+	{errNoRoute, http.StatusNotFound},
+	{errMethodNotAllowed, http.StatusMethodNotAllowed},
+	{errBodyTooLarge, http.StatusRequestEntityTooLarge},
+	{errBodyTooSlow, http.StatusRequestTimeout},
+	{errNotReady, http.StatusServiceUnavailable},
+	{errNotJSON, http.StatusUnsupportedMediaType},
+}
+
+// endregion
+
+// region problem
+
+// problem is the body of every answer that says no, as RFC 9457 has it.
+type problem struct {
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail,omitempty"`
+	Errors []fieldProblem `json:"errors,omitempty"`
+}
+
+// fieldProblem says what is wrong with one field of the request.
+type fieldProblem struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// problemOf says what a client may know about the error: the status, and the text
+// of the error in the table. What is wrapped around that is for the log.
+func problemOf(err error) problem {
+	for _, known := range statuses {
+		if errors.Is(err, known.err) {
+			p := problem{Title: http.StatusText(known.status), Status: known.status, Detail: known.err.Error()}
+			p.addFields(err)
+			return p
+		}
+	}
+	return problem{Title: http.StatusText(http.StatusInternalServerError), Status: http.StatusInternalServerError}
+}
+
+func (p *problem) addFields(err error) {
+	var invalid *boxoffice.InvalidError
+	if !errors.As(err, &invalid) {
+		return
+	}
+	for _, f := range invalid.Fields {
+		p.Errors = append(p.Errors, fieldProblem{Field: f.Field, Detail: f.Message})
+	}
+}
+
+// endregion
+
+// region handle
+
+// handler answers a request, or returns why it can't.
+type handler func(c *gin.Context) error
+
+// handle is the one place where an error becomes an answer.
+func handle(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			fail(c, err)
+		}
+	}
+}
+
+// fail answers a request that ended in an error, and keeps the handlers behind
+// this one from running. Once a part of another answer is out, the only honest
+// end is to break the connection off.
+func fail(c *gin.Context, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		slog.ErrorContext(c.Request.Context(), "request failed", "error", err)
+	}
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		c.Header("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		c.Header("Retry-After", "1") // seconds
+	case http.StatusRequestTimeout:
+		c.Header("Connection", "close") // the rest of the body would be read as the next request
+	}
+	c.Header("Content-Type", "application/problem+json")
+	c.AbortWithStatusJSON(p.Status, p)
+}
+
+// endregion
+
+// region recoverPanics
+
+// recoverPanics answers a panic with a bare 500. It lets http.ErrAbortHandler
+// through, by which a handler breaks an answer off: net/http then cuts the
+// connection, and the client sees that something is missing.
+func recoverPanics(c *gin.Context) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if cause == http.ErrAbortHandler {
+			panic(cause)
+		}
+		slog.ErrorContext(c.Request.Context(), "panic", "stack", string(debug.Stack()))
+		fail(c, fmt.Errorf("panic: %v", cause))
+	}()
+	c.Next()
+}
+
+// endregion
+
+func noRoute(*gin.Context) error { return errNoRoute }
+
+func noMethod(*gin.Context) error { return errMethodNotAllowed }

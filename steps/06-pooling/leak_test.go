@@ -1,0 +1,235 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// refuse sends a request that ends badly, and demands that it does end.
+func refuse(t *testing.T, app *lab.App, number int, r *lab.Request) *lab.Response {
+	t.Helper()
+	pending := app.Begin(r)
+	answered := within(patience, func() bool {
+		select {
+		case <-pending.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	stats := app.Postgres.Stats()
+	lab.Require(t, answered, lab.Finding{
+		Measured: fmt.Sprintf("request %d, %s, waits for its answer; %d connections are open, %d of them in a transaction, and no query runs",
+			number, r, stats.Open, stats.InTransaction),
+		Expected: "an answer: the requests before it have theirs, and need nothing any more",
+		Why:      whyWhole,
+	})
+	return pending.Wait(patience)
+}
+
+const whyWhole = "A connection that isn't given back is lost for everybody else. Once DB_MAX_CONNS of them are, the API answers nobody, until somebody restarts it in the night."
+
+// requireWhole demands that all connections are idle, and that n requests can use
+// them at the same time.
+func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
+	t.Helper()
+	resting := within(patience, func() bool {
+		s := app.Postgres.Stats()
+		return s.Busy == 0 && s.InTransaction == 0 && s.Open <= n
+	})
+	stats := app.Postgres.Stats()
+	lab.Require(t, resting, lab.Finding{
+		Measured: fmt.Sprintf("%s, when nobody asks for anything any more, %d connections are open, %d of them in a transaction", after, stats.Open, stats.InTransaction),
+		Expected: fmt.Sprintf("at most %d (DB_MAX_CONNS=%d), and none in a transaction", n, n),
+		Why:      whyWhole,
+	})
+	gate := app.Postgres.Hold(lab.Work)
+	defer gate.Open()
+	pending := begin(app, n, me(token))
+	all := within(patience, func() bool { return gate.Hits() >= n })
+	lab.Require(t, all, lab.Finding{
+		Measured: fmt.Sprintf("%s, %d requests come at once, and %d of them get a connection", after, n, gate.Hits()),
+		Expected: fmt.Sprintf("all %d (DB_MAX_CONNS=%d)", n, n),
+		Why:      whyWhole,
+	})
+	tooMany := !within(patience, func() bool { return app.Postgres.Stats().Open <= n })
+	lab.Require(t, !tooMany, lab.Finding{
+		Measured: fmt.Sprintf("%s, %d requests at once have %d connections open", after, n, app.Postgres.Stats().Open),
+		Expected: fmt.Sprintf("%d: one for each of them, and none for those that ended long ago", n),
+		Why:      whyWhole,
+	})
+	gate.Open()
+	requireAll(t, end(pending), after)
+}
+
+func TestRefusedOrdersGiveConnectionsBack(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	for i := range 6 {
+		refuse(t, app, 2*i+1, orderOf(lab.SoldOut, 1).As(token)).Expect(http.StatusConflict, "Nothing is left.")
+		refuse(t, app, 2*i+2, orderOf(lab.FewLeft, lab.FewLeft.Remaining+1).As(token)).Expect(http.StatusConflict, "Not that many are left.")
+	}
+	requireWhole(t, app, conns, token, "after 12 orders for which too few tickets were left")
+}
+
+// The database refuses what the API asks for: a constraint, a migration half done.
+func TestFailedQueriesGiveConnectionsBack(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+
+	execute(t, app, `ALTER TABLE venues RENAME TO places`)
+	for i := range 6 {
+		refuse(t, app, i+1, lab.GET("/me/orders").As(token))
+		refuse(t, app, i+1, lab.GET("/events?limit=%d", i+1))
+	}
+	execute(t, app, `ALTER TABLE places RENAME TO venues`)
+	requireWhole(t, app, conns, token, "after 12 lists that broke off in the middle, since a query failed")
+
+	refuseWrites(t, app, "orders")
+	for i := range 12 {
+		refuse(t, app, i+1, orderOf(lab.OnSale, 1).As(token))
+	}
+	requireWhole(t, app, conns, token, "after 12 orders whose INSERT the database refused")
+}
+
+func execute(t *testing.T, app *lab.App, sql string) {
+	t.Helper()
+	_, err := app.DB().Exec(sql)
+	require.NoError(t, err, sql)
+}
+
+func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	failures := []func() *lab.Request{
+		func() *lab.Request { return orderOf(lab.SoldOut, 1).As(token) },
+		func() *lab.Request { return orderOf(lab.Past, 1).As(token) },
+		func() *lab.Request { return orderOf(lab.OnSale, 99).As(token) },
+		func() *lab.Request { return orderOf(lab.OnSale, "two").As(token) },
+		func() *lab.Request { return lab.POST("/events/999999999/orders", body{"quantity": 1}).As(token) },
+		func() *lab.Request { return lab.GET("/events/999999999") },
+		func() *lab.Request { return lab.GET("/events/abc") },
+		func() *lab.Request { return lab.GET("/orders/999999999").As(token) },
+		func() *lab.Request {
+			return lab.POST("/users", body{"email": lab.Buyer.Email, "password": "a long pass phrase"})
+		},
+		func() *lab.Request {
+			return lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"title": "Mine"}).As(token)
+		},
+	}
+	for i := range 90 {
+		refuse(t, app, i+1, failures[i%len(failures)]())
+	}
+	for range 5 {
+		leave(t, app, orderOf(lab.OnSale, 1).As(token), inTransaction)
+		leave(t, app, lab.GET("/me/orders").As(token), lab.Touches("orders"))
+	}
+	requireWhole(t, app, conns, token, "after 90 refused requests and 10 whose client left in the middle")
+}
+
+// inTransaction matches the work that is done between BEGIN and COMMIT.
+func inTransaction(s lab.Statement) bool { return s.InTransaction && lab.Work(s) }
+
+// leave sends a request, and hangs up while a statement that matches runs.
+func leave(t *testing.T, app *lab.App, r *lab.Request, match lab.Match) {
+	t.Helper()
+	gate := app.Postgres.Hold(match)
+	defer gate.Open()
+	pending := app.Begin(r)
+	within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+	pending.Leave()
+	<-pending.Done()
+}
+
+// Each of as many requests as there are connections has one, and goes on to its
+// next query.
+func TestOneConnectionIsEnoughForARequest(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+	events := onSale(app, conns)
+
+	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
+	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
+	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
+		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), body{"quantity": 1}).As(token)
+	})
+}
+
+// onSale returns n events that have tickets left.
+func onSale(app *lab.App, n int) []int64 {
+	var page pageAnswer
+	app.Do(lab.GET("/events?limit=100")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	var found []int64
+	for _, event := range page.Events {
+		if event.Remaining > 0 && len(found) < n {
+			found = append(found, event.ID)
+		}
+	}
+	return found
+}
+
+// requireOneConnection sends n requests, holds all of them at their first statement
+// that matches, and looks how many connections they have at the one after it.
+func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, request func(i int) *lab.Request) {
+	t.Helper()
+	gate := app.Postgres.Hold(first)
+	defer gate.Open()
+	pending := begin(app, n, request)
+	arrived := func(g *lab.Gate) func() bool {
+		return func() bool { return g.Hits() >= n || allDone(pending) }
+	}
+	within(patience, arrived(gate))
+	next := app.Postgres.Hold(lab.Work)
+	defer next.Open()
+	gate.Open()
+	goesOn := within(patience, arrived(next))
+	stats := app.Postgres.Stats()
+	lab.Require(t, goesOn, lab.Finding{
+		Measured: fmt.Sprintf("%d times %s at once, with DB_MAX_CONNS=%d: after their first query they wait for ever, with %d connections open and no query running on %d of them",
+			n, request(0), n, stats.Open, stats.Open-stats.Busy),
+		Expected: "each request goes on with the connection that it has",
+		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same. It takes just as many requests as there are connections, and nobody ever gets any further.",
+	})
+	few := allDone(pending) || within(patience, func() bool { return app.Postgres.Stats().Open <= n })
+	lab.Require(t, few, lab.Finding{
+		Measured: fmt.Sprintf("%d times %s at once: between their first query and their second, they have %d connections open", n, request(0), app.Postgres.Stats().Open),
+		Expected: fmt.Sprintf("%d: no request holds more than one", n),
+		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same, once the pool has a limit. Nobody ever gets any further.",
+	})
+	next.Open()
+	for _, answer := range end(pending) {
+		lab.Require(t, answer.Status < 300, lab.Finding{
+			Measured: fmt.Sprintf("%d times %s at once: one of them answered %d", n, request(0), answer.Status),
+			Expected: "a success for each of them",
+			Why:      "There is a connection for each of them.",
+		})
+	}
+}
+
+func allDone(pending []*lab.Pending) bool {
+	for _, p := range pending {
+		if !p.Answered() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,40 @@
+// Package redis keeps in Redis what all instances of the API must agree on.
+package redis
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"example.com/boxoffice/steps/06-pooling/boxoffice"
+)
+
+// patience is how long a command may take, with its connection.
+const patience = time.Second
+
+// Open returns a client of the Redis at the URL. It only reads the URL:
+// connections are opened when they are needed.
+func Open(url string) (*redis.Client, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("read REDIS_URL: %w", err)
+	}
+	options.DialTimeout = patience
+	options.ReadTimeout = patience
+	options.WriteTimeout = patience
+	options.MaxRetries = 1
+	options.ContextTimeoutEnabled = true // else the deadline of a request means nothing here
+	return redis.NewClient(options), nil
+}
+
+// unavailable says that Redis didn't do what it was asked for.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s in redis: %w", boxoffice.ErrUnavailable, doing, err)
+}
+
+// bounded is ctx with the time that a command has.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, patience)
+}
