@@ -276,8 +276,10 @@ func TestARefusingRedisCutsAndResets(t *testing.T) {
 	tap.Refuse(true)
 	_, err := client.Do("PING")
 	require.Error(t, err)
-	_, err = connect(t, tap).Do("PING")
-	require.Error(t, err)
+	if conn, err := net.Dial("tcp", tap.Addr()); err == nil { // the reset may come that soon
+		_, err = resp.NewClient(conn).Do("PING")
+		require.Error(t, err)
+	}
 	eventually(t, "the refused connection is counted", func() bool { return tap.Stats().Refused == 1 })
 	tap.Refuse(false)
 	require.Equal(t, "PONG", do(t, connect(t, tap), "PING"))
