@@ -267,6 +267,7 @@ func (r *recorder) Fatal(args ...any) {
 	fmt.Fprintln(&r.said, args...)
 	runtime.Goexit()
 }
+func (r *recorder) Fatalf(format string, a ...any) { r.Fatal(fmt.Sprintf(format, a...)) }
 func (r *recorder) Error(args ...any) {
 	r.failed = true
 	fmt.Fprintln(&r.said, args...)

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"fmt"
 
 	"example.com/boxoffice/tools/internal/pgtap"
 	"example.com/boxoffice/tools/internal/redistap"
@@ -77,7 +76,7 @@ func (a *App) RedisDo(args ...string) any {
 	defer func() { _ = client.Close() }()
 	reply, err := client.Do(args...)
 	if err != nil {
-		a.t.Fatal(fmt.Sprintf("RedisDo%q: %v", args, err))
+		a.t.Fatalf("RedisDo%q: %v", args, err)
 	}
 	return reply
 }

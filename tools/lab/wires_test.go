@@ -30,6 +30,12 @@ func TestTheRedisTapCountsWhatARequestCosts(t *testing.T) {
 	require.Equal(t, []string{"SET", "k", "v"}, app.Redis.CommandsSince(before)[0].Args)
 }
 
+func TestAnErrorOfTheTestsOwnCommandEndsIt(t *testing.T) {
+	t.Parallel()
+	said := failureOf(t, func(t testing.TB) { lab.Start(t).RedisDo("GET") })
+	require.Contains(t, said, `RedisDo["GET"]: ERR wrong number of arguments`)
+}
+
 func TestEachTestHasARedisOfItsOwn(t *testing.T) {
 	t.Parallel()
 	first, second := lab.Start(t), lab.Start(t)
