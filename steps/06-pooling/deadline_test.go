@@ -18,7 +18,7 @@ const whyDeadline = "A client that waits asks again, and the old request still h
 
 // requireGivenUp demands that each request is answered with a 503 that a client can
 // act on, while the database still keeps everybody waiting.
-func requireGivenUp(t *testing.T, pending []*lab.Pending, requests []*lab.Request, when string) {
+func requireGivenUp(t *testing.T, pending []*lab.Pending, requests []*lab.Request, when, why string) {
 	t.Helper()
 	within(patience, func() bool { return allDone(pending) })
 	var wrong []string
@@ -32,9 +32,9 @@ func requireGivenUp(t *testing.T, pending []*lab.Pending, requests []*lab.Reques
 		}
 	}
 	lab.Require(t, len(wrong) == 0, lab.Finding{
-		Measured: fmt.Sprintf("%s, and %v later, with %s:\n%s", when, patience, hasty, strings.Join(counted(wrong), "\n")),
+		Measured: fmt.Sprintf("%s. With %s, this is what clients get within %v:\n%s", when, hasty, patience, strings.Join(counted(wrong), "\n")),
 		Expected: "for each of them a 503, as application/problem+json and with Retry-After",
-		Why:      whyDeadline,
+		Why:      why,
 	})
 }
 
@@ -75,7 +75,7 @@ func requireStopped(t *testing.T, app *lab.App, when string) {
 	stopped := within(patience, func() bool { return len(app.Postgres.Running()) == 0 })
 	running := app.Postgres.Running()
 	lab.Require(t, stopped, lab.Finding{
-		Measured: fmt.Sprintf("%s, and %v later, %d statements still run:\n%s", when, patience, len(running), strings.Join(counted(queries(running)), "\n")),
+		Measured: fmt.Sprintf("%s; %v later, this still runs (%d in all):\n%s", when, patience, len(running), strings.Join(counted(queries(running)), "\n")),
 		Expected: "none: whoever asked has an answer, or has left",
 		Why:      "A query whose answer nobody waits for takes the connection, and the database's time, from those who still wait.",
 	})
@@ -92,7 +92,7 @@ func queries(statements []lab.Statement) []string {
 // requireRecovered demands that the pool is as good as new.
 func requireRecovered(t *testing.T, app *lab.App, n int, token string) {
 	t.Helper()
-	wave(t, app, n, me(token), "when PostgreSQL answers again")
+	wave(t, app, n, 2*n, me(token), "when PostgreSQL answers again")
 }
 
 func TestEachRouteKeepsItsDeadline(t *testing.T) {
@@ -115,8 +115,8 @@ func TestEachRouteKeepsItsDeadline(t *testing.T) {
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
 	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
-	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none")
-	requireStopped(t, app, "when all requests have their 503")
+	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none", whyDeadline)
+	requireStopped(t, app, "all requests have their 503")
 	gate.Open()
 	requireRecovered(t, app, conns, token)
 }
@@ -134,7 +134,7 @@ func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
 		requests[i] = lab.GET("/me").As(token)
 	}
 	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
-	requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL takes queries and answers none, %d requests come, and there are %d connections", len(requests), conns))
+	requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL takes queries and answers none, %d requests come, and there are %d connections", len(requests), conns), whyDeadline)
 	gate.Open()
 	requireRecovered(t, app, conns, token)
 }
@@ -154,8 +154,8 @@ func TestOrderBehindALockIsGivenUp(t *testing.T) {
 	require.NoError(t, err)
 
 	request := orderOf(lab.OnSale, 2).As(token)
-	requireGivenUp(t, []*lab.Pending{app.Begin(request)}, []*lab.Request{request}, "another transaction holds the event's row")
-	requireStopped(t, app, "when the order has its 503")
+	requireGivenUp(t, []*lab.Pending{app.Begin(request)}, []*lab.Request{request}, "another transaction holds the event's row", whyDeadline)
+	requireNobodyWaits(t, app)
 	require.NoError(t, tx.Rollback())
 	requireRecovered(t, app, conns, token)
 	left, orders := listed(t, app, lab.OnSale.Title).Remaining, len(ordersOf(app, token))-before
@@ -167,6 +167,22 @@ func TestOrderBehindALockIsGivenUp(t *testing.T) {
 	app.Do(orderOf(lab.OnSale, 2).As(token)).Expect(http.StatusCreated, "The row is free again.")
 }
 
+// requireNobodyWaits asks PostgreSQL itself whether anybody still waits for a lock.
+func requireNobodyWaits(t *testing.T, app *lab.App) {
+	t.Helper()
+	waiting := 0
+	gone := within(patience, func() bool {
+		require.NoError(t, app.DB().QueryRow(`
+			SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+		return waiting == 0
+	})
+	lab.Require(t, gone, lab.Finding{
+		Measured: fmt.Sprintf("the order has its answer; %v later, %d statement of it still waits for the lock in PostgreSQL", patience, waiting),
+		Expected: "none: whoever gives up says so to the database",
+		Why:      "PostgreSQL doesn't notice by itself that nobody listens any more. What was given up goes on, and takes the tickets in the end.",
+	})
+}
+
 // The database's machine has lost its disk, or the network its way: nothing comes
 // back, not even an error, and a request to cancel is not heard.
 func TestFrozenDatabaseIsGivenUp(t *testing.T) {
@@ -175,7 +191,7 @@ func TestFrozenDatabaseIsGivenUp(t *testing.T) {
 	const conns = 3
 	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
 	token := app.LogIn(lab.Buyer)
-	wave(t, app, conns, me(token), "before anything happens")
+	wave(t, app, conns, conns, me(token), "before anything happens")
 	release := app.Postgres.Stall()
 	defer release()
 	requests := make([]*lab.Request, 3*conns)
@@ -183,7 +199,7 @@ func TestFrozenDatabaseIsGivenUp(t *testing.T) {
 		requests[i] = lab.GET("/me").As(token)
 	}
 	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
-	requireGivenUp(t, pending, requests, "PostgreSQL is frozen")
+	requireGivenUp(t, pending, requests, "PostgreSQL is frozen: it doesn't even say that it can't", whyDeadline)
 	release()
 	requireBack(t, app, token)
 }
@@ -206,14 +222,20 @@ func requireBack(t *testing.T, app *lab.App, token string) {
 func TestLeaverCancelsTheQuery(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
-	app := lab.Start(t, maxConns(4), lab.Env(patient))
-	token := app.LogIn(lab.Buyer)
+	app := lab.Start(t, maxConns(10), lab.Env(patient))
+	token, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
 	for _, c := range []struct {
 		request *lab.Request
 		match   lab.Match
 	}{
 		{lab.GET("/events"), lab.Touches("events")},
+		{lab.GET("/events/%d", lab.OnSale.ID), lab.Touches("events")},
+		{lab.GET("/me").As(token), lab.Touches("users")},
 		{lab.GET("/me/orders").As(token), lab.Touches("orders")},
+		{lab.GET("/orders/1").As(token), lab.Touches("orders")},
+		{lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"price_cents": 1}).As(organiser), lab.Writes("events")},
+		{lab.POST("/users", body{"email": "new@example.com", "password": "a long pass phrase"}), lab.Writes("users")},
+		{lab.POST("/sessions", body{"email": lab.OtherBuyer.Email, "password": lab.OtherBuyer.Password}), lab.Touches("users")},
 		{orderOf(lab.OnSale, 1).As(token), lab.Writes("events")},
 	} {
 		gate := app.Postgres.Hold(c.match)
@@ -222,7 +244,7 @@ func TestLeaverCancelsTheQuery(t *testing.T) {
 		reached := within(patience, func() bool { return gate.Hits() > 0 })
 		require.True(t, reached, "%s reaches the database", c.request)
 		pending.Leave()
-		requireStopped(t, app, fmt.Sprintf("when the client of %s has left", c.request))
+		requireStopped(t, app, fmt.Sprintf("the client of %s has left", c.request))
 		gate.Open()
 	}
 	lab.Require(t, listed(t, app, lab.OnSale.Title).Remaining == lab.OnSale.Remaining, lab.Finding{
