@@ -77,7 +77,7 @@ func TestLatencyIsAHistogram(t *testing.T) {
 
 	start := time.Now()
 	before = app.Metrics(0)
-	waited := hold(t, app, request, lab.Touches("events"), 100*time.Millisecond)
+	_, waited := hold(t, app, request, lab.Touches("events"), 100*time.Millisecond)
 	requireCount(t, app, before, answer, duration+"_count", 1, route...)
 	observed := app.Metrics(0).Sum(duration+"_sum", route...) - before.Sum(duration+"_sum", route...)
 	lab.Require(t, observed >= waited.Seconds() && observed <= time.Since(start).Seconds(), lab.Finding{

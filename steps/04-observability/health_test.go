@@ -11,6 +11,9 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
+// checkPatience is how long who asks for health waits for the answer.
+const checkPatience = 3 * time.Second
+
 const (
 	aliveWhy = "Whoever asks /healthz restarts what doesn't answer. A database that hangs would then have all your instances restarted, again and again, and a restart doesn't mend a database."
 	readyWhy = "Whoever asks /readyz sends requests where it says 200. An instance that can't serve them makes an error of each."
@@ -74,14 +77,13 @@ func requireNotReady(t *testing.T, app *lab.App, state string) {
 	t.Helper()
 	check := lab.GET("/readyz")
 	var answer *lab.Response
-	const within = 3 * time.Second
-	for deadline := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(checkPatience); ; time.Sleep(20 * time.Millisecond) {
 		if answer = asked(t, app, check, state, readyWhy); answer.Status == http.StatusServiceUnavailable || time.Now().After(deadline) {
 			break
 		}
 	}
 	lab.Require(t, answer.Status == http.StatusServiceUnavailable, lab.Finding{
-		Measured: fmt.Sprintf("the database %s, and %s answers %d, for %v now", state, check, answer.Status, within),
+		Measured: fmt.Sprintf("the database %s, and %s answers %d, for %v now", state, check, answer.Status, checkPatience),
 		Expected: "503",
 		Why:      readyWhy,
 	})
@@ -125,9 +127,9 @@ func asked(t *testing.T, app *lab.App, check *lab.Request, state, why string) *l
 	pending := app.Begin(check)
 	select {
 	case <-pending.Done():
-	case <-time.After(patience):
+	case <-time.After(checkPatience):
 		lab.Require(t, false, lab.Finding{
-			Measured: fmt.Sprintf("the database %s, and %s is still waiting for its answer after %v", state, check, patience),
+			Measured: fmt.Sprintf("the database %s, and %s is still waiting for its answer after %v", state, check, checkPatience),
 			Expected: "an answer within a second or so, whatever it says",
 			Why:      why,
 		})

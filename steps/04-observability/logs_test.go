@@ -68,7 +68,7 @@ func requireDuration(t *testing.T, app *lab.App) {
 	t.Helper()
 	request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, "duration")
 	start := time.Now()
-	waited := hold(t, app, request, lab.Touches("events"), 50*time.Millisecond)
+	_, waited := hold(t, app, request, lab.Touches("events"), 50*time.Millisecond)
 	line := requestLine(t, app, request, "duration")
 	took := time.Since(start)
 	logged, isNumber := line.Fields["duration_ms"].(float64)
@@ -407,8 +407,8 @@ func eventually(condition func() bool) bool {
 }
 
 // hold sends the request, keeps its statements that match from PostgreSQL for at
-// least that long, and returns for how long the first one waited.
-func hold(t *testing.T, app *lab.App, request *lab.Request, match lab.Match, atLeast time.Duration) time.Duration {
+// least that long, and returns the answer, and for how long the first one waited.
+func hold(t *testing.T, app *lab.App, request *lab.Request, match lab.Match, atLeast time.Duration) (*lab.Response, time.Duration) {
 	t.Helper()
 	gate := app.Postgres.Hold(match)
 	defer gate.Open()
@@ -427,6 +427,5 @@ func hold(t *testing.T, app *lab.App, request *lab.Request, match lab.Match, atL
 	<-time.After(atLeast)
 	waited := time.Since(start)
 	gate.Open()
-	pending.Wait(patience)
-	return waited
+	return pending.Wait(patience), waited
 }
