@@ -1,0 +1,247 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// requireFields demands a 400 that names these fields, each with a word on it, and
+// no others.
+func requireFields(t *testing.T, answer *lab.Response, fields ...string) {
+	t.Helper()
+	answer.Expect(http.StatusBadRequest, "What is refused in time can be mended by whoever typed it. What is taken must be mended by you, in the database.")
+	var p problemAnswer
+	_ = json.Unmarshal(answer.Body, &p)
+	var named []string
+	for _, wrong := range p.Errors {
+		if wrong.Detail != "" {
+			named = append(named, wrong.Field)
+		}
+	}
+	slices.Sort(named)
+	slices.Sort(fields)
+	lab.Require(t, slices.Equal(named, fields), lab.Finding{
+		Measured: fmt.Sprintf("a 400 whose errors name %s: %s", list(named), excerpt(answer.Body)),
+		Expected: fmt.Sprintf(`"errors":[{"field":…,"detail":…}] that names %s: each field that is wrong, and no other`, list(fields)),
+		Why:      "A form shows each message beside its field. Told one at a time, people send the form once for each mistake, and then leave.",
+		Try:      answer.Curl(),
+	})
+}
+
+func list(fields []string) string {
+	if len(fields) == 0 {
+		return "no field"
+	}
+	return strings.Join(fields, " and ")
+}
+
+func TestSignUpNamesEachWrongField(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	signUp := func(email, password any) *lab.Response {
+		return app.Do(lab.POST("/users", body{"email": email, "password": password}))
+	}
+	requireFields(t, signUp("not an address", "short"), "email", "password")
+	requireFields(t, app.Do(lab.POST("/users", body{})), "email", "password")
+	requireFields(t, signUp("ann@example.com", "short"), "password")
+	requireFields(t, signUp("ann@example.com", strings.Repeat("p", 73)), "password")
+	for _, email := range []string{"", "ann", "ann@", "@example.com", "Ann <ann@example.com>", "ann@example.com, ben@example.com", "ann@example.com\r\nBcc: ben@example.com"} {
+		requireFields(t, signUp(email, "long enough"), "email")
+	}
+	requireFields(t, signUp(17, "long enough"), "email")
+	signUp("ann@example.com", "long enough").Expect(http.StatusCreated, "Nothing is wrong with this one.")
+}
+
+func TestOrderNamesTheWrongField(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Buyer)
+	for _, quantity := range []any{0, -1, "two", 1.5, true} {
+		requireFields(t, app.Do(orderOf(lab.OnSale, quantity).As(token)), "quantity")
+	}
+	requireFields(t, app.Do(lab.POST("/events/42/orders", body{}).As(token)), "quantity")
+}
+
+func TestEventChangesAreChecked(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Organiser)
+	change := func(change body) *lab.Response { return app.Do(lab.PATCH("/events/42", change).As(token)) }
+
+	var free eventAnswer
+	answer := change(body{"price_cents": 0}).Expect(http.StatusOK, "A concert may be free. Zero is a price; only no price at all is none.").JSON(&free)
+	lab.Require(t, free.PriceCents == 0 && free.Title == lab.OnSale.Title, lab.Finding{
+		Measured: fmt.Sprintf("a change to the price 0 gave the price %d and the title %q", free.PriceCents, free.Title),
+		Expected: fmt.Sprintf("the price 0 and the title as before: %q", lab.OnSale.Title),
+		Why:      "What the body names is changed, what it leaves out is not. Zero is named.",
+		Try:      answer.Curl(),
+	})
+	requireFields(t, change(body{"price_cents": -1}), "price_cents")
+	requireFields(t, change(body{"price_cents": "free"}), "price_cents")
+	requireFields(t, change(body{"title": ""}), "title")
+	requireFields(t, change(body{"title": "", "price_cents": -1}), "price_cents", "title")
+}
+
+func TestListNamesTheWrongParts(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	requireFields(t, app.Do(lab.GET("/events?limit=0")), "limit")
+	requireFields(t, app.Do(lab.GET("/events?limit=ten")), "limit")
+	requireFields(t, app.Do(lab.GET("/events?cursor=nowhere")), "cursor")
+	requireFields(t, app.Do(lab.GET("/events?limit=101&cursor=nowhere")), "cursor", "limit")
+}
+
+func TestUnknownFieldsAreRefused(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Buyer)
+	for _, c := range []struct {
+		request *lab.Request
+		unknown string
+	}{
+		{lab.POST("/events/42/orders", body{"quantity": 1, "total_cents": 1}).As(token), "total_cents"},
+		{lab.POST("/users", body{"email": "ann@example.com", "password": "long enough", "role": "organiser"}), "role"},
+		{lab.PATCH("/events/42", body{"price": 100}).As(app.LogIn(lab.Organiser)), "price"},
+	} {
+		answer := app.Do(c.request).Expect(http.StatusBadRequest,
+			"Whoever sends "+c.unknown+" believes that it does something. A 2xx tells them that it did.")
+		requireFields(t, answer, c.unknown)
+	}
+}
+
+func TestBodyIsOneObject(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Buyer)
+	for _, text := range []string{
+		"", " ", `{"quantity":`, `{"quantity":1`, `[1]`, `"one"`, `quantity=1`,
+		`{"quantity":1}{"quantity":2}`, `{"quantity":1} {"quantity":2}`, `{"quantity":1},`, `{"quantity":1}]`,
+	} {
+		answer := app.Do(lab.POST("/events/42/orders", text).As(token))
+		answer.Expect(http.StatusBadRequest,
+			fmt.Sprintf("The body %q isn't one JSON object. Two programs that read it differently are how a check in front of your API is passed by.", text))
+	}
+	app.Do(lab.POST("/events/42/orders", " {\"quantity\":1}\r\n").As(token)).Expect(http.StatusCreated, "Space around an object is no second one.")
+}
+
+const mebibyte = 1 << 20
+
+func TestBodyIsLimited(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	long := `{"email":"` + strings.Repeat("a", 2*mebibyte) + `"}`
+	padded := `{"email":"ann@example.com",` + strings.Repeat(" ", 2*mebibyte) + `"password":"long enough"}`
+	for _, c := range []struct{ how, length, body string }{
+		{"that says how long it is", fmt.Sprintf("Content-Length: %d", len(long)), long},
+		{"sent in chunks", "Transfer-Encoding: chunked", chunk(long) + chunk("")},
+		{"that is nearly all space", "Transfer-Encoding: chunked", chunk(padded) + chunk("")},
+	} {
+		client := app.Dial(0)
+		_ = client.Send(signUpHead + c.length + "\r\n\r\n")
+		go func() { _ = client.Send(c.body) }() // it may be cut off
+		answer, err := client.Response(5 * time.Second)
+		requireTooLarge(t, "a body of 2 MiB "+c.how, answer, err)
+	}
+	app.Do(lab.POST("/users", `{"email":"ann@example.com",`+strings.Repeat(" ", 16<<10)+`"password":"long enough"}`)).
+		Expect(http.StatusCreated, "16 KiB are no attack.")
+}
+
+// The client announces a body without a length, sends 256 KiB of it, and stays.
+func TestEndlessBodyIsRefusedBeforeItsEnd(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("READ_TIMEOUT=30s"))
+	client := app.Dial(0)
+	text := `{"email":"` + strings.Repeat("a", mebibyte/4)
+	_ = client.Send(signUpHead + "Transfer-Encoding: chunked\r\n\r\n")
+	go func() { _ = client.Send(chunk(text)) }()
+	answer, err := client.Response(5 * time.Second)
+	requireTooLarge(t, "256 KiB of a body whose end is not in sight", answer, err)
+}
+
+// signUpHead is the head of a request, up to the field that says how long its body is.
+const signUpHead = "POST /users HTTP/1.1\r\nHost: boxoffice\r\nContent-Type: application/json\r\n"
+
+func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
+
+func requireTooLarge(t *testing.T, what string, answer *lab.Response, err error) {
+	t.Helper()
+	lab.Require(t, err == nil && answer.Status == http.StatusRequestEntityTooLarge, lab.Finding{
+		Measured: fmt.Sprintf("%s was answered with %s", what, statusOrError(answer, err)),
+		Expected: "413 as soon as the body is too long, while the client may still be sending",
+		Why:      "A body is kept in memory while it is read, and some never end. Whoever looks at the size afterwards has read all of it.",
+	})
+}
+
+func statusOrError(answer *lab.Response, err error) string {
+	if err != nil {
+		return "nothing: " + err.Error()
+	}
+	return fmt.Sprintf("a %d: %s", answer.Status, excerpt(answer.Body))
+}
+
+func TestOnlyJSONIsRead(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Organiser)
+	change := func(contentType, text string) *lab.Response {
+		return app.Do(lab.PATCH("/events/42", text).Header("Content-Type", contentType).As(token))
+	}
+	for _, contentType := range []string{
+		"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+		"application/xml", "text/plain; note=application/json", "application/jsonish",
+	} {
+		change(contentType, `{"title":"Moved indoors"}`).Expect(http.StatusUnsupportedMediaType,
+			"A form on any page can send text/plain to your API without asking. application/json makes the browser ask first. This one was "+contentType+".")
+	}
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"} {
+		change(contentType, `{"title":"Moved indoors"}`).
+			Expect(http.StatusOK, "This is JSON by every rule: names are in any case, and may have parameters. It was "+contentType+".")
+	}
+}
+
+// What PostgreSQL can't store as text must not get as far as that.
+func TestWhatIsNoTextIsRefused(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, request := range []*lab.Request{
+		lab.GET("/events?q=%%00"), lab.GET("/events?q=%%ff%%fe"), lab.GET("/events?city=%%00"), lab.GET("/events?city=Br%%fcnn"),
+		lab.POST("/users", body{"email": "ann\x00@example.com", "password": "long enough"}),
+		lab.POST("/users", body{"email": letters(10_000) + "@example.com", "password": "long enough"}),
+		lab.POST("/sessions", body{"email": "ann\x00@example.com", "password": "long enough"}),
+	} {
+		answer := app.Do(request)
+		lab.Require(t, answer.Status < http.StatusInternalServerError, lab.Finding{
+			Measured: fmt.Sprintf("%s answered %d: %s", request, answer.Status, excerpt(answer.Body)),
+			Expected: "a 4xx, or an empty list: zero bytes, what isn't UTF-8, and addresses of 10,000 letters are the client's mistake",
+			Why:      "Each 5xx is an alarm for somebody. Nobody should be woken by a stranger's typing.",
+			Try:      answer.Curl(),
+		})
+	}
+}
+
+// letters is text that can't be compressed.
+func letters(n int) string {
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = 'a' + byte(rand.IntN(26))
+	}
+	return string(text)
+}
