@@ -214,7 +214,7 @@ func (d *doctor) checkRedis(ctx context.Context) finding {
 		return finding{err: err}
 	}
 	if status.Kind == services.StandInRedis {
-		return finding{detail: status.String() + ", since there is " + status.Reason, note: "that will do; for the real one: " + status.Install}
+		return finding{detail: status.String(), note: "that will do; for the real one: " + status.Install}
 	}
 	return finding{detail: status.String()}
 }

@@ -79,7 +79,7 @@ func showRedis(e *env, status services.RedisStatus) {
 	case services.PrivateRedis:
 		fmt.Fprintln(e.stdout, "             one for each test, from its first connection to its end")
 	case services.StandInRedis:
-		fmt.Fprintf(e.stdout, "             since there is %s; it will do\n             for the real one: %s\n", status.Reason, status.Install)
+		fmt.Fprintf(e.stdout, "             that will do; for the real one: %s\n", status.Install)
 	}
 }
 

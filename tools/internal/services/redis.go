@@ -22,9 +22,16 @@ type Redis struct {
 	fell string // why the program of this machine is no longer tried
 }
 
+// standInURL is the WORKSHOP_REDIS_URL that asks for the stand-in, so that tests can be
+// tried on both kinds.
+const standInURL = "stand-in"
+
 // NewRedis reads the settings. It looks for nothing and starts nothing yet.
 func NewRedis() *Redis {
 	r := &Redis{url: os.Getenv("WORKSHOP_REDIS_URL")}
+	if r.url == standInURL {
+		return &Redis{fell: "as WORKSHOP_REDIS_URL says"}
+	}
 	r.search = sync.OnceValues(func() (redisProgram, string) { return findRedis(redisFolders()) })
 	return r
 }
@@ -50,7 +57,10 @@ type RedisStatus struct {
 
 // String tells it in a line.
 func (s RedisStatus) String() string {
-	if s.Version == "" {
+	switch {
+	case s.Kind == StandInRedis:
+		return fmt.Sprintf("%s (%s)", s.Origin, s.Reason)
+	case s.Version == "":
 		return s.Origin
 	}
 	return fmt.Sprintf("%s (%s)", s.Version, s.Origin)

@@ -126,9 +126,19 @@ func TestTheStandInSaysHowToGetARealOne(t *testing.T) {
 	status, err := withoutProgram().Status(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, StandInRedis, status.Kind)
+	require.Equal(t, "a stand-in in the process (no redis-server or valkey-server on PATH)", status.String())
 	require.NotEmpty(t, status.Install)
 	require.Equal(t, "brew install redis", redisInstallCommand("darwin", ""))
 	require.Contains(t, redisInstallCommand("linux", "ID=pop\nID_LIKE=\"ubuntu debian\"\n"), "apt-get install -y redis-server")
+}
+
+func TestTheStandInCanBeAskedFor(t *testing.T) {
+	t.Setenv("WORKSHOP_REDIS_URL", "stand-in")
+	r := NewRedis()
+	require.Equal(t, "PONG", ask(t, connectRedis(t, openKeyspace(t, r)), "PING"))
+	status, err := r.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "a stand-in in the process (as WORKSHOP_REDIS_URL says)", status.String())
 }
 
 // externalServer points WORKSHOP_REDIS_URL at a server with a password.
