@@ -49,19 +49,22 @@ func (f *forgery) requireRefused(t *testing.T, token, what, why string) {
 				Measured: fmt.Sprintf("%s with %s answered %d", request, what, answer.Status),
 				Expected: "401",
 				Why:      why,
-				Try:      curlWith(token, request),
+				Try:      f.curl(token, request),
 			})
 		}
 	}
 }
 
-// curlWith is a command with the token itself, if that can be copied.
-func curlWith(token string, request *lab.Request) string {
-	if len(token) > 600 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == '\'' }) {
+// curl is a command with the token itself, if it can be copied, and if it would do the
+// same elsewhere: what is signed with this test's secret is worth nothing there.
+func (f *forgery) curl(token string, request *lab.Request) string {
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' || r == '\'' }
+	if len(token) > 600 || strings.ContainsFunc(token, unprintable) || f.signed(token) {
 		return ""
 	}
 	method, path, _ := strings.Cut(request.String(), " ")
-	return fmt.Sprintf("curl -i -X %s -H 'Authorization: Bearer %s' localhost:8080%s", method, token, path)
+	return "go tool workshop run 05     (in another terminal)\n" +
+		fmt.Sprintf("curl -i -X %s -H 'Authorization: Bearer %s' localhost:8080%s", method, token, path)
 }
 
 func TestTokenExpires(t *testing.T) {
@@ -121,7 +124,7 @@ func TestOtherKeysAndAlgorithmsAreRefused(t *testing.T) {
 			"Lists of such keys are tried on every API that is found. A secret that can be guessed, or that stands in the code, is none.")
 	}
 	f.requireRefused(t, forge(t, body{"alg": f.alg, "typ": "JWT", "kid": "../../../dev/null"}, f.claims, nil),
-		"a token signed with an empty key, which its header names as a file", "The sender writes the header. It must not choose the key.")
+		"a token signed with an empty key, whose kid is ../../../dev/null", "The sender writes the header. It must not choose the key.")
 	f.requireRefused(t, f.withKeyInside(t), "a token that brings the key to check it with", "The sender writes the header. It must not choose the key.")
 
 	for _, alg := range slices.Sorted(maps.Keys(hmacs)) {

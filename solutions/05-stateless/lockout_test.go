@@ -12,7 +12,8 @@ import (
 // tries is how many log-ins of an account may fail.
 const tries = 5
 
-const counted = "Passwords are guessed by programs, and against all instances at once. A limit that each instance counts for itself grows with every instance that you add."
+const counted = "Passwords are guessed by programs, and against all instances at once. A limit that each instance counts for itself grows with every instance that you add; " +
+	"and a lock that opens to the right password lets in the guess that hits."
 
 // fail sends n log-ins with a wrong password, one after another and by turns at the
 // instances, and returns their statuses.
@@ -25,13 +26,19 @@ func fail(app *lab.App, email string, n int, instances ...int) []int {
 	return statuses
 }
 
+// expected says what the statuses mean that a right password may have.
+var expected = map[int]string{
+	http.StatusCreated:         "201 and a token",
+	http.StatusTooManyRequests: "429: the account is locked, at every instance, for the right password too",
+}
+
 // requireLogIn demands the status from a log-in with the right password.
 func requireLogIn(t *testing.T, app *lab.App, user lab.User, instance, status int, when, why string) {
 	t.Helper()
 	answer := app.Do(credentials(user.Email, user.Password).On(instance))
 	lab.Require(t, answer.Status == status, lab.Finding{
 		Measured: fmt.Sprintf("%s: the right password at instance %s answered %d", when, name(instance), answer.Status),
-		Expected: fmt.Sprint(status),
+		Expected: expected[status],
 		Why:      why,
 	})
 }
