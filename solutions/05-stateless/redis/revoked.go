@@ -23,6 +23,8 @@ func (r *Revoked) Add(ctx context.Context, id string, expires time.Time) error {
 	return nil
 }
 
+// region Has
+
 // Has reports whether the id was added.
 func (r *Revoked) Has(ctx context.Context, id string) (bool, error) {
 	ctx, cancel := bounded(ctx)
@@ -33,3 +35,5 @@ func (r *Revoked) Has(ctx context.Context, id string) (bool, error) {
 	}
 	return found > 0, nil
 }
+
+// endregion
