@@ -41,6 +41,8 @@ func isAddress(s string) bool {
 	return err == nil && address.Address == s && len(s) <= maxEmail && isText(s)
 }
 
+// region LogIn
+
 // LogIn returns a token for the user, ErrBadCredentials, or ErrLocked after too
 // many failures.
 func (s *Service) LogIn(ctx context.Context, email, password string) (token string, err error) {
@@ -56,6 +58,8 @@ func (s *Service) LogIn(ctx context.Context, email, password string) (token stri
 	}
 	return s.Sessions.Start(ctx, user.ID)
 }
+
+// endregion
 
 // checkPassword returns the user with the address and the password, or
 // ErrBadCredentials.
