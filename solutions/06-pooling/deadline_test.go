@@ -11,8 +11,9 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
-// hasty is a deadline that passes soon. The tests wait much longer for the answer.
-const hasty = "REQUEST_TIMEOUT=700ms"
+// hasty is a deadline that passes soon, and that a log-in on a busy machine still
+// keeps. The tests wait much longer for the answer.
+const hasty = "REQUEST_TIMEOUT=1500ms"
 
 const whyDeadline = "A client that waits asks again, and the old request still has its place in the queue. Soon everybody waits, for answers that nobody reads any more."
 
@@ -98,7 +99,7 @@ func requireRecovered(t *testing.T, app *lab.App, n int, token string) {
 func TestEachRouteKeepsItsDeadline(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
-	const conns = 12
+	const conns = 9
 	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
 	token, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
 	requests := []*lab.Request{
@@ -146,7 +147,7 @@ func TestOrderBehindALockIsGivenUp(t *testing.T) {
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
 	token := app.LogIn(lab.Buyer)
-	before := len(ordersOf(app, token))
+	before := readBooks(t, app, lab.OnSale)
 	tx, err := app.DB().Begin()
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback() }()
@@ -158,10 +159,11 @@ func TestOrderBehindALockIsGivenUp(t *testing.T) {
 	requireNobodyWaits(t, app)
 	require.NoError(t, tx.Rollback())
 	requireRecovered(t, app, conns, token)
-	left, orders := listed(t, app, lab.OnSale.Title).Remaining, len(ordersOf(app, token))-before
-	lab.Require(t, left == lab.OnSale.Remaining && orders == 0, lab.Finding{
-		Measured: fmt.Sprintf("an order of 2 tickets was answered with 503; then %d of %d tickets are left, and the buyer has %d orders more", left, lab.OnSale.Remaining, orders),
-		Expected: "all tickets, and no order: it was given up before anything was written",
+	after := readBooks(t, app, lab.OnSale)
+	lab.Require(t, after == before, lab.Finding{
+		Measured: fmt.Sprintf("an order of 2 tickets was answered with 503; before it, %d tickets were left and %d sold, and now %d are left and %d sold",
+			before.remaining, before.sold, after.remaining, after.sold),
+		Expected: "no difference: it was given up before anything was written",
 		Why:      "Whoever reads \"try again\" does, and pays twice.",
 	})
 	app.Do(orderOf(lab.OnSale, 2).As(token)).Expect(http.StatusCreated, "The row is free again.")
