@@ -10,8 +10,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// timed runs statements on a connection or in a transaction, and logs those that
-// take longer than slow. It logs no parameters: they hold what users typed.
+// timed runs statements on a connection or in a transaction, and logs those whose
+// first row, or end, takes longer than slow. It logs no parameters: they hold what
+// users typed.
 type timed struct {
 	sqlx.ExtContext
 	slow time.Duration
@@ -38,6 +39,8 @@ func (t timed) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	return t.ExtContext.ExecContext(ctx, query, args...)
 }
 
+// region logSlow
+
 func (t timed) logSlow(ctx context.Context, query string, start time.Time) {
 	if took := time.Since(start); took > t.slow {
 		slog.WarnContext(ctx, "slow query",
@@ -45,3 +48,5 @@ func (t timed) logSlow(ctx context.Context, query string, start time.Time) {
 			"duration_ms", float64(took.Microseconds())/1000)
 	}
 }
+
+// endregion
