@@ -29,6 +29,8 @@ func of(ctx context.Context) []slog.Attr {
 	return found
 }
 
+// region handler
+
 // handler is a slog.Handler that adds the attributes of the context.
 type handler struct{ slog.Handler }
 
@@ -36,6 +38,8 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	// TODO(task 1): the line r should carry what With has put into ctx.
 	return h.Handler.Handle(ctx, r)
 }
+
+// endregion
 
 func (h handler) WithAttrs(as []slog.Attr) slog.Handler {
 	return handler{h.Handler.WithAttrs(as)}

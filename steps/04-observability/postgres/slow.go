@@ -8,8 +8,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// timed runs statements on a connection or in a transaction, and logs those that
-// take longer than slow. It logs no parameters: they hold what users typed.
+// timed runs statements on a connection or in a transaction, and logs those whose
+// first row, or end, takes longer than slow. It logs no parameters: they hold what
+// users typed.
 type timed struct {
 	sqlx.ExtContext
 	slow time.Duration
@@ -36,7 +37,11 @@ func (t timed) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	return t.ExtContext.ExecContext(ctx, query, args...)
 }
 
+// region logSlow
+
 func (t timed) logSlow(ctx context.Context, query string, start time.Time) {
 	// TODO(task 4): when the statement took longer than t.slow, log it as a "slow
 	// query", with query and duration_ms.
 }
+
+// endregion
