@@ -188,7 +188,7 @@ func TestChangedTokensAreRefused(t *testing.T) {
 		}
 	}
 	if len(segments) == 3 {
-		other := segment(t, f.with(body{"sub": "1"}))
+		other := segment(t, f.with(body{"sub": fmt.Sprint(f.buyer.ID + 1)}))
 		f.requireRefused(t, strings.Join(replaced(segments, 1, other), "."), "a token with another user's id under the same signature", why)
 	}
 	f.requireRefused(t, f.real[:len(f.real)-1], "a token without its last character", why)
