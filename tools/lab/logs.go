@@ -69,12 +69,16 @@ func (l LogLine) field(path string) (text string, ok bool) {
 	return string(encoded), err == nil
 }
 
-// tail returns the last n log lines.
+// logLineShown is how much of a log line a failed test shows, in bytes: a stack in
+// one line of JSON has some thousands.
+const logLineShown = 400
+
+// tail returns the last n log lines, the long ones cut.
 func (i *Instance) tail(n int) string {
 	lines := i.logs.all()
 	var b strings.Builder
 	for _, line := range lines[max(0, len(lines)-n):] {
-		b.WriteString(line.Text + "\n")
+		b.WriteString(shorten(line.Text, logLineShown) + "\n")
 	}
 	return b.String()
 }

@@ -42,7 +42,8 @@ func (w *work) teaches(s *course.Step, t runner.Test) {
 	if strings.TrimSpace(t.Output) == "" {
 		w.add(s.Dir, "%s is red without a word", t.Name)
 	}
-	if strings.Contains(t.Output, "panic: ") {
+	// The API's own log lines, which a finding may show, are indented.
+	if strings.HasPrefix(t.Output, "panic: ") || strings.Contains(t.Output, "\npanic: ") {
 		w.add(s.Dir, "%s is red by a panic, not by what it measured\n%s", t.Name, t.Output)
 	}
 }
