@@ -28,7 +28,9 @@ func newRunCmd(e *env) *cobra.Command {
 server. While it runs, you see what it asks PostgreSQL and Redis for, and the mail
 that it sends. A line of counts sums up all that happened until both were quiet
 for a quarter of a second.
-Ctrl-C stops it; its data is then gone.`,
+Ctrl-C stops it; its data is then gone.
+
+The variables that configure the API are passed on: SLOW_QUERY=5ms go tool workshop run 04`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			step, err := e.Step(strings.Join(args, ""))
@@ -153,11 +155,18 @@ func (s *stand) migrate(ctx context.Context, databaseURL string) error {
 	return nil
 }
 
+// passedOn are the variables of the shell that the API sees: those that it is
+// configured with, but for the services that the workshop starts.
+var passedOn = []string{
+	"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS", "READ_TIMEOUT", "IDLE_TIMEOUT",
+	"REQUEST_TIMEOUT", "SLOW_QUERY", "TOKEN_TTL", "LOGIN_LOCKOUT", "FAULTS",
+}
+
 // apiEnvironment is the shell's environment without what belongs to another
 // project's API.
 func apiEnvironment() []string {
 	environment := []string{"GIN_MODE=release"}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS"} {
+	for _, name := range passedOn {
 		if value, ok := os.LookupEnv(name); ok {
 			environment = append(environment, name+"="+value)
 		}
