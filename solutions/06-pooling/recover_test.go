@@ -76,6 +76,7 @@ func orderCut(t *testing.T, app *lab.App, token string, k int, side string) bool
 	old := readBooks(t, app, lab.OnSale)
 	cut := app.Postgres.CutAt(k, when, lab.Any)
 	answer := app.Begin(orderOf(lab.OnSale, 1).As(token)).Wait(2 * patience)
+	within(moment, func() bool { _, fell := cut.Statement(); return fell })
 	statement, fell := cut.Statement()
 	cut.Stop()
 	// The server may still be about to notice that its client is gone.

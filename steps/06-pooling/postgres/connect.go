@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net"
+	"os"
 	"time"
 
 	"github.com/lib/pq"
@@ -92,7 +94,8 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 	return d.DialContext(ctx, network, address)
 }
 
-// impatient is a connection on which each read ends within silence.
+// impatient is a connection on which each read ends within silence. After that it is
+// of no use to anybody, and closed.
 type impatient struct {
 	net.Conn
 	silence time.Duration
@@ -102,7 +105,11 @@ func (c *impatient) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.Close()
+	}
+	return n, err
 }
 
 func counting(connector driver.Connector, registry prometheus.Registerer) driver.Connector {
