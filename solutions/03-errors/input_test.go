@@ -54,6 +54,7 @@ func TestSignUpNamesEachWrongField(t *testing.T) {
 	requireFields(t, app.Do(lab.POST("/users", body{})), "email", "password")
 	requireFields(t, signUp("ann@example.com", "short"), "password")
 	requireFields(t, signUp("ann@example.com", strings.Repeat("p", 73)), "password")
+	requireFields(t, signUp("ann@example.com", strings.Repeat("ö", 40)), "password") // 80 bytes; bcrypt takes 72
 	for _, email := range []string{"", "ann", "ann@", "@example.com", "Ann <ann@example.com>", "ann@example.com, ben@example.com", "ann@example.com\r\nBcc: ben@example.com"} {
 		requireFields(t, signUp(email, "long enough"), "email")
 	}

@@ -104,7 +104,13 @@ func TestNobodyIsLetInHalfway(t *testing.T) {
 		lab.PATCH("/events/42", body{"title": "Mine"}), orderOf(lab.OnSale, 1),
 	} {
 		before := app.Postgres.Stats()
-		answer := app.Do(request)
+		answer := app.Burst(1, func(int) *lab.Request { return request })[0]
+		lab.Require(t, answer.Err == nil, lab.Finding{
+			Measured: fmt.Sprintf("%s without a token got an answer that broke off: %v", request, answer.Err),
+			Expected: "a 401, and nothing behind it",
+			Why:      "Something went on after the no, and wanted to answer as well. What it did before that has been done.",
+			Try:      answer.Curl(),
+		})
 		requireProblem(t, answer, http.StatusUnauthorized, "Who isn't logged in can't do this.")
 		lab.Require(t, answer.Header.Get("WWW-Authenticate") != "", lab.Finding{
 			Measured: fmt.Sprintf("%s was answered 401 without the header field WWW-Authenticate", request),
