@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,11 +116,33 @@ func (a *App) startInstances(n int, environment []string) {
 		a.t.Cleanup(instance.Kill)
 		group.Go(func() { errs[i] = instance.start() })
 	}
+	if usesRedis() {
+		group.Go(a.startRedis)
+	}
 	group.Wait()
 	for _, err := range errs {
 		if err != nil {
 			a.t.Fatal(bootFailure(err))
 		}
+	}
+}
+
+// usesRedis reports whether a client of Redis was built into this program, and so
+// perhaps into the API.
+var usesRedis = sync.OnceValue(func() bool {
+	build, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(build.Deps, func(m *debug.Module) bool {
+		return strings.Contains(m.Path, "/go-redis") || strings.Contains(m.Path, "/redigo") || strings.Contains(m.Path, "/rueidis")
+	})
+})
+
+// startRedis has the server run before the API needs it. Its start, on a busy
+// machine, would else fall into the time that the API gives its first command.
+func (a *App) startRedis() {
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	if client, err := a.wires.ConnectRedis(ctx); err == nil {
+		_ = client.Close()
 	}
 }
 
