@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -326,9 +327,9 @@ func requestLine(t *testing.T, app *lab.App, request *lab.Request, id string) la
 	t.Helper()
 	lines := requestLines(app, id)
 	if len(lines) > 0 { // a second line would be there before that of a later request
-		later := fmt.Sprintf("later-%d", laterRequests.Add(1))
-		answer := app.Do(lab.GET("/me").Header(idHeader, later))
-		requestLines(app, idOf(answer, later))
+		next := fmt.Sprint(later, laterRequests.Add(1))
+		answer := app.Do(lab.GET("/me").Header(idHeader, next))
+		requestLines(app, idOf(answer, next))
 		lines = requestLines(app, id)
 	}
 	measured := fmt.Sprintf("%d lines with msg %q and request_id %q after %s", len(lines), "request", id, maskPath(request))
@@ -343,15 +344,20 @@ func requestLine(t *testing.T, app *lab.App, request *lab.Request, id string) la
 	return lines[0]
 }
 
+// lastLine is the last line of the log that the test didn't ask for itself.
 func lastLine(app *lab.App) string {
-	lines := app.Instances[0].Logs()
-	if len(lines) == 0 {
-		return "(no line at all)"
+	for _, line := range slices.Backward(app.Instances[0].Logs()) {
+		if !strings.HasPrefix(text(line, "request_id"), later) {
+			return shortText(line.Text)
+		}
 	}
-	return shortText(lines[len(lines)-1].Text)
+	return "(no line at all)"
 }
 
-// laterRequests numbers the requests that only wait for the log.
+// later begins the ids of requests that only wait for the log, and laterRequests
+// numbers them.
+const later = "later-"
+
 var laterRequests atomic.Int64
 
 // requestLines waits for lines of the request that had this id.

@@ -72,12 +72,19 @@ func TestSlowQueryKeepsItsParameters(t *testing.T) {
 				continue // whose subject is another task
 			}
 			lab.Require(t, !strings.Contains(line.Text, private), lab.Finding{
-				Measured: fmt.Sprintf("what the client sent with %s stands in the log:\n%s", maskPath(c.request), shortText(line.Text)),
+				Measured: fmt.Sprintf("what the client sent with %s stands in the log:\n%s", maskPath(c.request), around(line.Text, private)),
 				Expected: "the statement as it was written, with $1 in it, and none of its values",
 				Why:      "Values are names, addresses and hashes of passwords. The plan of a query is found without them; a customer's data in a log is a thing to report to the authorities.",
 			})
 		}
 	}
+}
+
+// around is the part of a line in which the word stands.
+func around(line, word string) string {
+	const margin = 100
+	at := max(strings.Index(line, word), 0)
+	return "…" + line[max(at-margin, 0):min(at+len(word)+margin, len(line))] + "…"
 }
 
 // requireSlowLine demands a line about a slow statement on the table, with the id of
