@@ -1,5 +1,6 @@
 // Package jwt keeps sessions in signed tokens. Any instance that has the secret can
-// check one, without asking where it was issued.
+// check one, without asking where it was issued. In its files, jwt.Parser and the like
+// are those of the library, which has the same name.
 package jwt
 
 import (

@@ -119,6 +119,7 @@ func fail(c *gin.Context, err error) {
 	}
 	switch p.Status {
 	case http.StatusUnauthorized:
+		slog.DebugContext(c.Request.Context(), "unauthenticated", "error", err) // clients don't learn why
 		c.Header("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable:
 		c.Header("Retry-After", "1") // seconds
