@@ -35,16 +35,18 @@ type App struct {
 	// Instances are the processes of the API: one, unless [Instances] said more.
 	Instances []*Instance
 
-	t        testing.TB
-	client   *http.Client
-	wires    *bench.Wires
-	secrets  secrets
-	tokens   sync.Map // token → the User who logged in
-	changes  changes
-	direct   string
-	troubled atomic.Bool // a request had no answer, or a 5xx
-	open     sync.Once
-	db       *sql.DB
+	t       testing.TB
+	client  *http.Client
+	wires   *bench.Wires
+	secrets secrets
+	tokens  sync.Map // token → the User who logged in
+	changes changes
+	direct  string
+	// environment is what the test has set, as NAME=value.
+	environment []string
+	troubled    atomic.Bool // a request had no answer, or a 5xx
+	open        sync.Once
+	db          *sql.DB
 }
 
 // Option changes how [Start] starts the API.
@@ -78,8 +80,8 @@ func Start(t testing.TB, opts ...Option) *App {
 	t.Cleanup(app.showLogs)
 	t.Cleanup(app.scanLogs)
 	t.Cleanup(app.client.CloseIdleConnections)
-	environment := append(app.wire(), o.env...)
-	app.startInstances(o.instances, environment)
+	app.environment = o.env
+	app.startInstances(o.instances, append(app.wire(), o.env...))
 	return app
 }
 

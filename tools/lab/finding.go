@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -99,9 +100,10 @@ func wrap(text string, width int) []string {
 	return lines
 }
 
-func isCommand(line string) bool {
-	return strings.HasPrefix(line, "curl ") || strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "go ")
-}
+// aCommand matches a line for a shell, perhaps with variables set before it.
+var aCommand = regexp.MustCompile(`^(TOKEN=|([A-Z_]+=\S+ )*(curl|go) )`)
+
+func isCommand(line string) bool { return aCommand.MatchString(line) }
 
 func wrapLine(line string, width int) []string {
 	var lines []string

@@ -285,6 +285,14 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+func quoteAll(words []string) []string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(word)
+	}
+	return quoted
+}
+
 func shorten(s string, n int) string {
 	if len(s) <= n {
 		return s

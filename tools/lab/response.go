@@ -92,7 +92,8 @@ func (r *Response) JSON(v any) *Response {
 // `go tool workshop run` starts it, on the same data: after what the test sent
 // before it to change something, and as the same user.
 func (r *Response) Curl() string {
-	script := &script{lines: []string{runCommand() + "     (in another terminal)"}}
+	run := strings.Join(append(quoteAll(r.app.environment), runCommand()), " ")
+	script := &script{lines: []string{run + "     (in another terminal)"}}
 	if len(r.before) > beforeShown {
 		script.lines = append(script.lines, fmt.Sprintf("(the test sent %d other requests first)", len(r.before)))
 	} else {
@@ -124,6 +125,9 @@ func (s *script) send(app *App, r *Request) {
 
 // logInLine is a shell command that logs the user in and keeps the token.
 func logInLine(u User) string {
+	if u.Password != Buyer.Password { // nobody of the seed
+		return "TOKEN=$(go tool workshop login " + quote(u.Email) + " --password " + quote(u.Password) + ")"
+	}
 	return "TOKEN=$(go tool workshop login " + u.Email + ")"
 }
 

@@ -294,7 +294,8 @@ func (b *board) next() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is the first gap of the first task that isn't done.
+// place is the first gap of the first task that isn't done. When the learner has
+// removed its comments, there is none: the next task's would lead away.
 func (b *board) place() string {
 	if b.result.Build != "" || b.solution {
 		return ""
@@ -312,6 +313,7 @@ func (b *board) place() string {
 				return fmt.Sprintf("%s:%d  TODO(task %d): %s", b.path(filepath.Join(b.step.Dir, g.File)), g.Line, g.Task, g.Text)
 			}
 		}
+		break
 	}
 	return ""
 }

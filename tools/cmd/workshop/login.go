@@ -16,7 +16,7 @@ import (
 )
 
 func newLoginCmd(e *env) *cobra.Command {
-	var addr string
+	var addr, password string
 	cmd := &cobra.Command{
 		Use:   "login [EMAIL]",
 		Short: "Log in at the API that `run` started, and print the token",
@@ -28,7 +28,7 @@ seeded database, and print the token alone:
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			email := cmp.Or(strings.Join(args, ""), seed.Buyer.Email)
-			token, err := logIn(cmd.Context(), addr, email)
+			token, err := logIn(cmd.Context(), addr, email, password)
 			if err != nil {
 				return err
 			}
@@ -37,16 +37,17 @@ seeded database, and print the token alone:
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the API")
+	cmd.Flags().StringVar(&password, "password", seed.Buyer.Password, "of somebody who isn't in the seed")
 	return cmd
 }
 
 // loginTimeout is generous: somebody may be stepping through the handler.
 const loginTimeout = 30 * time.Second
 
-func logIn(ctx context.Context, addr, email string) (string, error) {
+func logIn(ctx context.Context, addr, email, password string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	credentials, _ := json.Marshal(map[string]string{"email": email, "password": seed.Buyer.Password})
+	credentials, _ := json.Marshal(map[string]string{"email": email, "password": password})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/sessions", bytes.NewReader(credentials))
 	if err != nil {
 		return "", usage(fmt.Errorf("--addr %s is no address: %w", addr, err), "go tool workshop help login")

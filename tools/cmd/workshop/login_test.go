@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/seed"
 )
 
 func TestLogInReturnsTheToken(t *testing.T) {
@@ -22,17 +24,17 @@ func TestLogInReturnsTheToken(t *testing.T) {
 	}))
 	defer api.Close()
 	addr := strings.TrimPrefix(api.URL, "http://")
-	token, err := logIn(t.Context(), addr, "buyer@example.com")
+	token, err := logIn(t.Context(), addr, "buyer@example.com", seed.Buyer.Password)
 	require.NoError(t, err)
 	require.Equal(t, "abc", token)
 
-	_, err = logIn(t.Context(), addr, "nobody@example.com")
+	_, err = logIn(t.Context(), addr, "nobody@example.com", "wrong")
 	require.ErrorContains(t, err, "401")
 	require.Equal(t, exitRed, exitCode(err))
 }
 
 func TestLogInSaysHowToStartTheAPI(t *testing.T) {
-	_, err := logIn(t.Context(), "127.0.0.1:1", "buyer@example.com")
+	_, err := logIn(t.Context(), "127.0.0.1:1", "buyer@example.com", seed.Buyer.Password)
 	require.ErrorContains(t, err, "go tool workshop run")
 	require.Equal(t, exitMachine, exitCode(err))
 }
