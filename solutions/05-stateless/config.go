@@ -19,6 +19,7 @@ type config struct {
 	tokenTTL    time.Duration // TOKEN_TTL: how long a token is valid
 	lockout     time.Duration // LOGIN_LOCKOUT: how long an account is locked after failed log-ins
 	readTimeout time.Duration // READ_TIMEOUT: until a request has arrived, its body included
+	sendTimeout time.Duration // WRITE_TIMEOUT: until the client has taken its answer
 	idleTimeout time.Duration // IDLE_TIMEOUT: until the next request on the same connection
 	slowQuery   time.Duration // SLOW_QUERY: statements that take longer are logged
 	logLevel    slog.Level    // LOG_LEVEL: debug, info, warn or error
@@ -39,6 +40,7 @@ func readConfig() (config, error) {
 		readDuration(&c.tokenTTL, "TOKEN_TTL", 24*time.Hour),
 		readDuration(&c.lockout, "LOGIN_LOCKOUT", 15*time.Minute),
 		readDuration(&c.readTimeout, "READ_TIMEOUT", 5*time.Second),
+		readDuration(&c.sendTimeout, "WRITE_TIMEOUT", 30*time.Second),
 		readDuration(&c.idleTimeout, "IDLE_TIMEOUT", 2*time.Minute),
 		readDuration(&c.slowQuery, "SLOW_QUERY", 200*time.Millisecond),
 		readLevel(&c.logLevel, "LOG_LEVEL"),

@@ -22,6 +22,7 @@ type config struct {
 	lockout     time.Duration // LOGIN_LOCKOUT: how long an account is locked after failed log-ins
 	reqTimeout  time.Duration // REQUEST_TIMEOUT: until a request has its answer
 	readTimeout time.Duration // READ_TIMEOUT: until a request has arrived, its body included
+	sendTimeout time.Duration // WRITE_TIMEOUT: until the client has taken its answer
 	idleTimeout time.Duration // IDLE_TIMEOUT: until the next request on the same connection
 	slowQuery   time.Duration // SLOW_QUERY: statements that take longer are logged
 	logLevel    slog.Level    // LOG_LEVEL: debug, info, warn or error
@@ -44,6 +45,7 @@ func readConfig() (config, error) {
 		readCount(&c.dbMaxConns, "DB_MAX_CONNS", 10),
 		readDuration(&c.reqTimeout, "REQUEST_TIMEOUT", 3*time.Second),
 		readDuration(&c.readTimeout, "READ_TIMEOUT", 5*time.Second),
+		readDuration(&c.sendTimeout, "WRITE_TIMEOUT", 30*time.Second),
 		readDuration(&c.idleTimeout, "IDLE_TIMEOUT", 2*time.Minute),
 		readDuration(&c.slowQuery, "SLOW_QUERY", 200*time.Millisecond),
 		readLevel(&c.logLevel, "LOG_LEVEL"),

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -66,14 +65,14 @@ func serve(cfg config) error {
 
 // region newServer
 
-// newServer is a server that waits for nobody for ever.
+// newServer is a server in which every wait has an end.
 func newServer(cfg config, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              cfg.addr,
 		Handler:           handler,
 		ReadHeaderTimeout: cfg.readTimeout,
 		ReadTimeout:       cfg.readTimeout,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      cfg.sendTimeout,
 		IdleTimeout:       cfg.idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +16,7 @@ import (
 // The errors of HTTP itself.
 var (
 	errNoRoute          = errors.New("there is nothing at this path")
-	errMethodNotAllowed = errors.New("this path doesn't know the method; Allow names those that it knows")
+	errMethodNotAllowed = errors.New("this path doesn't take the method; Allow lists those that it takes")
 	errBodyTooLarge     = errors.New("the body is larger than 64 KiB")
 	errBodyTooSlow      = errors.New("the body took too long to arrive")
 	errNotReady         = errors.New("not ready to serve")
@@ -53,7 +54,7 @@ var statuses = []struct {
 
 // region problem
 
-// problem is the body of every answer that says no, as RFC 9457 has it.
+// problem is the body of every refusal, as RFC 9457 has it.
 type problem struct {
 	Title  string         `json:"title"`
 	Status int            `json:"status"`
@@ -122,7 +123,9 @@ func fail(c *gin.Context, err error) {
 		slog.DebugContext(c.Request.Context(), "unauthenticated", "error", err) // clients don't learn why
 		c.Header("WWW-Authenticate", "Bearer")
 	case http.StatusRequestTimeout:
-		c.Header("Connection", "close") // the rest of the body would be read as the next request
+		// net/http hangs up: the rest of the body would be read as the next request.
+		// This tells the client.
+		c.Header("Connection", "close")
 	}
 	c.Header("Content-Type", "application/problem+json")
 	c.AbortWithStatusJSON(p.Status, p)

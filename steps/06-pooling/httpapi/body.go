@@ -27,8 +27,12 @@ func readBody(c *gin.Context, v any) error {
 	}
 	decoder := json.NewDecoder(c.Request.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
+	// Through &v, the body null makes v nil. Into v, it would change nothing, and pass.
+	if err := decoder.Decode(&v); err != nil {
 		return bodyError(err)
+	}
+	if v == nil {
+		return errNotOneObject
 	}
 	switch _, err := decoder.Token(); err {
 	case io.EOF:
