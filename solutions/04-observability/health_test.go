@@ -16,6 +16,7 @@ const checkPatience = 3 * time.Second
 
 const (
 	aliveWhy = "Whoever asks /healthz restarts what doesn't answer. A database that hangs would then have all your instances restarted, again and again, and a restart doesn't mend a database."
+	waitsWhy = "A check that doesn't answer says neither yes nor no. Whoever asks goes on to send requests until their own patience ends, and the checks pile up behind one another."
 	readyWhy = "Whoever asks /readyz sends requests where it says 200. An instance that can't serve them makes an error of each."
 )
 
@@ -78,7 +79,7 @@ func requireNotReady(t *testing.T, app *lab.App, state string) {
 	check := lab.GET("/readyz")
 	var answer *lab.Response
 	for deadline := time.Now().Add(checkPatience); ; time.Sleep(20 * time.Millisecond) {
-		if answer = asked(t, app, check, state, readyWhy); answer.Status == http.StatusServiceUnavailable || time.Now().After(deadline) {
+		if answer = asked(t, app, check, state, waitsWhy); answer.Status == http.StatusServiceUnavailable || time.Now().After(deadline) {
 			break
 		}
 	}
@@ -101,7 +102,7 @@ func requireReady(t *testing.T, app *lab.App, when string, within time.Duration)
 	t.Helper()
 	status := 0
 	for deadline := time.Now().Add(within); status != http.StatusOK && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		status = asked(t, app, lab.GET("/readyz"), "is well", readyWhy).Status
+		status = asked(t, app, lab.GET("/readyz"), "is well", waitsWhy).Status
 	}
 	lab.Require(t, status == http.StatusOK, lab.Finding{
 		Measured: fmt.Sprintf("GET /readyz answers %d %s, for %v", status, when, within),

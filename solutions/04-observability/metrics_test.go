@@ -48,6 +48,24 @@ func TestRequestsAreCounted(t *testing.T) {
 		answer := app.Times(kind.times, kind.request)[0]
 		requireCount(t, app, before, answer, requestsTotal, kind.times, kind.labels...)
 	}
+	requireRoutes(t, app)
+}
+
+// requireRoutes demands that each request is counted under some route, those to paths
+// that don't exist as well.
+func requireRoutes(t *testing.T, app *lab.App) {
+	t.Helper()
+	metrics := app.Metrics(0)
+	for _, name := range []string{requestsTotal, duration + "_count"} {
+		for _, s := range metrics.Samples(name) {
+			lab.Require(t, s.Labels["route"] != "", lab.Finding{
+				Measured: "some requests are counted under no route:\n" + seriesText(s),
+				Expected: "a route in each series, for paths that don't exist and methods that a path doesn't know as well",
+				Why:      "To Prometheus, an empty label is one that isn't there. On a graph by route, these requests are a line without a name.",
+				Try:      "curl -s localhost:8080/nowhere\ncurl -s localhost:8080/metrics | grep " + name,
+			})
+		}
+	}
 }
 
 func TestPanickedRequestIsCounted(t *testing.T) {
@@ -61,6 +79,7 @@ func TestPanickedRequestIsCounted(t *testing.T) {
 	for _, path := range []string{"/faults/abort", "/faults/late-panic"} {
 		answer := app.Burst(3, func(int) *lab.Request { return lab.GET("%s", path) })[0]
 		requireCount(t, app, before, answer, requestsTotal, 3, "route", path) // with a status or another
+		requireCount(t, app, before, answer, duration+"_count", 3, "route", path)
 	}
 	requireAtRest(t, app, "after 10 requests that panicked or broke off")
 }
@@ -83,9 +102,17 @@ func TestLatencyIsAHistogram(t *testing.T) {
 	lab.Require(t, observed >= waited.Seconds() && observed <= time.Since(start).Seconds(), lab.Finding{
 		Measured: fmt.Sprintf("%s waited %v for PostgreSQL, and %s_sum grew by %.4f", request, waited.Round(time.Millisecond), duration, observed),
 		Expected: fmt.Sprintf("%.3f or a little more: seconds, from the first handler to the last", waited.Seconds()),
-		Why:      "A histogram that leaves the waiting out says that all is well while everybody waits.",
+		Why:      latencyWhy(observed, time.Since(start)),
 	})
 	requireBuckets(t, app, route)
+}
+
+// latencyWhy says what a wrong latency does, when the request took at most that long.
+func latencyWhy(observed float64, most time.Duration) string {
+	if observed > most.Seconds() {
+		return "The name says seconds, and so do the buckets. In another unit, every request falls into the last bucket, and every graph shows an outage."
+	}
+	return "A histogram that leaves the waiting out says that all is well while everybody waits."
 }
 
 // requireBuckets demands buckets that tell a good answer from a slow one.
@@ -136,11 +163,9 @@ func TestInFlightIsCounted(t *testing.T) {
 		Expected: fmt.Sprintf("%d requests that wait for PostgreSQL", held),
 		Why:      "The test holds them there, to see whether you can see them.",
 	})
-	var now float64
-	eventually(func() bool {
-		now = app.Metrics(0).Sum(inFlight)
-		return now == held || now == held+1
-	})
+	now := eventuallyMetrics(app, func(now lab.Metrics) bool {
+		return now.Sum(inFlight) == held || now.Sum(inFlight) == held+1
+	}).Sum(inFlight)
 	lab.Require(t, now == held || now == held+1, lab.Finding{
 		Measured: fmt.Sprintf("%d requests wait for PostgreSQL, and %s says %.0f", held, inFlight, now),
 		Expected: fmt.Sprintf("%d, or one more for the request that asks", held),
@@ -156,8 +181,9 @@ func TestInFlightIsCounted(t *testing.T) {
 // requireAtRest demands that nothing is in flight but the request that asks.
 func requireAtRest(t *testing.T, app *lab.App, when string) {
 	t.Helper()
-	var now float64
-	eventually(func() bool { now = app.Metrics(0).Sum(inFlight); return now == 0 || now == 1 })
+	now := eventuallyMetrics(app, func(now lab.Metrics) bool {
+		return now.Sum(inFlight) == 0 || now.Sum(inFlight) == 1
+	}).Sum(inFlight)
 	lab.Require(t, now == 0 || now == 1, lab.Finding{
 		Measured: fmt.Sprintf("%s is %.0f %s", inFlight, now, when),
 		Expected: "0, or 1 for the request that asks",
@@ -275,12 +301,9 @@ func TestConnectionsAreCounted(t *testing.T) {
 // requireCount demands that a counter has grown by want.
 func requireCount(t *testing.T, app *lab.App, before lab.Metrics, answer *lab.Response, name string, want int, labels ...string) {
 	t.Helper()
-	var grown float64
-	eventually(func() bool {
-		grown = app.Metrics(0).Sum(name, labels...) - before.Sum(name, labels...)
-		return grown == float64(want)
-	})
-	now := app.Metrics(0)
+	growth := func(now lab.Metrics) float64 { return now.Sum(name, labels...) - before.Sum(name, labels...) }
+	now := eventuallyMetrics(app, func(now lab.Metrics) bool { return growth(now) == float64(want) })
+	grown := growth(now)
 	measured := fmt.Sprintf("%s%s grew by %.0f", name, labelText(labels), grown)
 	if !now.Has(name) {
 		measured = "there is no " + name
@@ -293,6 +316,19 @@ func requireCount(t *testing.T, app *lab.App, before lab.Metrics, answer *lab.Re
 		Why:      "The rate of errors, alerts and each decision to scale come from these counts. One that is wrong is worse than none.",
 		Try:      answer.Curl() + "\ncurl -s localhost:8080/metrics | grep " + name,
 	})
+}
+
+// eventuallyMetrics asks for the metrics until the condition holds, but not for long,
+// and returns the last answer. It asks few times: each is a line in the API's log, of
+// which a failed test shows the end.
+func eventuallyMetrics(app *lab.App, condition func(now lab.Metrics) bool) lab.Metrics {
+	for pause := 5 * time.Millisecond; ; pause *= 6 {
+		now := app.Metrics(0)
+		if condition(now) || pause > soon {
+			return now
+		}
+		time.Sleep(pause)
+	}
 }
 
 // nearMisses lists some series of a metric that have grown since before.

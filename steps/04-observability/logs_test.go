@@ -57,7 +57,7 @@ func TestRequestIsOneLine(t *testing.T) {
 		answer.Expect(want.status, "The contract with the clients says so.")
 		line := requestLine(t, app, want.request, id)
 		requireField(t, want.request, line, "method", want.method)
-		requireField(t, want.request, line, "status", strconv.Itoa(want.status))
+		requireStatus(t, want.request, line, want.status)
 		if want.route != "" {
 			requireField(t, want.request, line, "route", want.route)
 		}
@@ -76,10 +76,18 @@ func requireDuration(t *testing.T, app *lab.App) {
 	took := time.Since(start)
 	logged, isNumber := line.Fields["duration_ms"].(float64)
 	lab.Require(t, isNumber && logged >= milliseconds(waited) && logged <= milliseconds(took), lab.Finding{
-		Measured: fmt.Sprintf("%s waited %v for PostgreSQL, and its line says duration_ms %v\n%s", request, waited.Round(time.Millisecond), line.Fields["duration_ms"], line.Text),
+		Measured: fmt.Sprintf("%s waited %v for PostgreSQL, and its line says duration_ms %s\n%s", request, waited.Round(time.Millisecond), fieldText(line, "duration_ms"), line.Text),
 		Expected: fmt.Sprintf("a number between %.0f and %.0f", milliseconds(waited), milliseconds(took)),
-		Why:      "The first question about a slow page is how long it really took, from the first handler to the last.",
+		Why:      durationWhy(line, took, "The first question about a slow page is how long it really took, from the first handler to the last."),
 	})
+}
+
+// durationWhy is why, and where a number came from that is far too large.
+func durationWhy(line lab.LogLine, most time.Duration, why string) string {
+	if logged, _ := line.Fields["duration_ms"].(float64); logged > 100*milliseconds(most) {
+		why += " The field's name says milliseconds; slog writes a time.Duration as nanoseconds."
+	}
+	return why
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -99,7 +107,7 @@ func TestEveryLineIsJSON(t *testing.T) {
 	})
 	for _, line := range app.Instances[0].Logs() {
 		lab.Require(t, line.Fields != nil || line.Text == "", lab.Finding{
-			Measured: "a line of the log is no JSON:\n" + line.Text,
+			Measured: "a line of the log isn't JSON:\n" + line.Text,
 			Expected: "one JSON object a line, all of them",
 			Why:      "What collects logs reads fields. A line of another form is dropped, or found by nobody; and a stack trace over many lines is many of them.",
 			Try:      answer.Curl(),
@@ -113,7 +121,7 @@ func TestPanickedRequestIsLogged(t *testing.T) {
 	app := lab.Start(t, lab.Env("FAULTS=on"))
 	panicked := lab.GET("/faults/panic").Header(idHeader, "panic")
 	app.Do(panicked)
-	requireField(t, panicked, requestLine(t, app, panicked, "panic"), "status", "500")
+	requireStatus(t, panicked, requestLine(t, app, panicked, "panic"), http.StatusInternalServerError)
 
 	for _, path := range []string{"/faults/abort", "/faults/late-panic"} {
 		id := strings.ReplaceAll(path[1:], "/", "-")
@@ -380,11 +388,23 @@ func idOf(answer *lab.Response, sent string) string {
 	return cmp.Or(answer.Header.Get(idHeader), sent)
 }
 
+// requireStatus demands the status in a request's line, as a number.
+func requireStatus(t *testing.T, request *lab.Request, line lab.LogLine, want int) {
+	t.Helper()
+	requireField(t, request, line, "status", strconv.Itoa(want))
+	_, isNumber := line.Fields["status"].(float64)
+	lab.Require(t, isNumber, lab.Finding{
+		Measured: fmt.Sprintf("the line of %s has status %s\n%s", request, fieldText(line, "status"), line.Text),
+		Expected: fmt.Sprintf("status %d, a number in JSON", want),
+		Why:      "You ask a log for all lines with a status of 500 and above. Texts aren't above one another.",
+	})
+}
+
 // requireField demands a field of a request's line.
 func requireField(t *testing.T, request *lab.Request, line lab.LogLine, field, want string) {
 	t.Helper()
 	lab.Require(t, text(line, field) == want, lab.Finding{
-		Measured: fmt.Sprintf("the line of %s has %s %q\n%s", request, field, text(line, field), line.Text),
+		Measured: fmt.Sprintf("the line of %s has %s\n%s", request, fieldNamed(line, field), line.Text),
 		Expected: fmt.Sprintf("%s %s", field, want),
 		Why:      fieldReasons[field],
 	})
@@ -394,7 +414,7 @@ var fieldReasons = map[string]string{
 	"method":  "Reading and ordering are different things on the same path.",
 	"route":   "You ask a log for all requests of a route. Paths with ids in them are a hundred thousand routes.",
 	"status":  "The log must say what the client saw. An error that it counts as a success is found by customers.",
-	"user_id": "When a customer calls, you look for what they did.",
+	"user_id": "When a customer calls, you look for what they did. Who that is turns out while the handlers run: only the context that the request has afterwards knows it.",
 }
 
 // text is a field of a line as text, "" when it isn't there.
@@ -407,6 +427,22 @@ func text(line lab.LogLine, field string) string {
 	default:
 		return fmt.Sprint(value)
 	}
+}
+
+// fieldText is a field of a line as it stands there: texts are quoted.
+func fieldText(line lab.LogLine, field string) string {
+	if value, isText := line.Fields[field].(string); isText {
+		return strconv.Quote(value)
+	}
+	return cmp.Or(text(line, field), "nothing")
+}
+
+// fieldNamed is a field and its value, or that there is no such field.
+func fieldNamed(line lab.LogLine, field string) string {
+	if _, there := line.Fields[field]; !there {
+		return "no " + field
+	}
+	return field + " " + fieldText(line, field)
 }
 
 func headerText(r *lab.Response) string {

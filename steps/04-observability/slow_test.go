@@ -23,9 +23,9 @@ func TestSlowQueryIsLogged(t *testing.T) {
 	line := requireSlowLine(t, app, request, idOf(answer, "slow"), "events")
 	logged, isNumber := line.Fields["duration_ms"].(float64)
 	lab.Require(t, isNumber && logged >= milliseconds(waited) && logged < 60_000, lab.Finding{
-		Measured: fmt.Sprintf("the statement took %v, and its line says duration_ms %v\n%s", waited.Round(time.Millisecond), line.Fields["duration_ms"], line.Text),
+		Measured: fmt.Sprintf("the statement took %v, and its line says duration_ms %s\n%s", waited.Round(time.Millisecond), fieldText(line, "duration_ms"), line.Text),
 		Expected: fmt.Sprintf("the number %.0f, or a little more", milliseconds(waited)),
-		Why:      "Of twenty slow queries you mend the slowest first.",
+		Why:      durationWhy(line, time.Minute, "Of twenty slow queries you mend the slowest first."),
 	})
 
 	patient := lab.Start(t, lab.Env("SLOW_QUERY=1m"))
