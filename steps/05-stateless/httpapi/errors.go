@@ -101,10 +101,24 @@ type handler func(c *gin.Context) error
 // handle is the one place where an error becomes an answer.
 func handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := h(c); err != nil {
+		switch err := h(c); {
+		case err == nil:
+		case clientLeft(c, err):
+			c.AbortWithStatus(statusClientLeft)
+		default:
 			fail(c, err)
 		}
 	}
+}
+
+// statusClientLeft is nginx's, and for the log alone: nobody reads the answer.
+const statusClientLeft = 499
+
+// clientLeft reports whether the request failed because its client hung up. That
+// cancels the request's context, and with it what was being done: no fault of ours.
+func clientLeft(c *gin.Context, err error) bool {
+	ours := problemOf(err).Status >= http.StatusInternalServerError
+	return ours && errors.Is(c.Request.Context().Err(), context.Canceled)
 }
 
 // fail answers a request that ended in an error, and keeps the handlers behind
