@@ -3,7 +3,10 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -16,8 +19,8 @@ func sessionsOf(t *testing.T, app *lab.App, user lab.User) (phone, laptop string
 	t.Helper()
 	phone, laptop = logInAt(app, user, 0), logInAt(app, user, 1)
 	for instance := range app.Instances {
-		requireMe(t, app, phone, instance, user, "logged in at instance A, and not yet out (task 1 comes first)", anyInstance)
-		requireMe(t, app, laptop, instance, user, "logged in at instance B, and not yet out (task 1 comes first)", anyInstance)
+		requireMe(t, app, phone, instance, user, "logged in at instance A, and not yet out (task 1 comes first)", whyTaken(instance, 0))
+		requireMe(t, app, laptop, instance, user, "logged in at instance B, and not yet out (task 1 comes first)", whyTaken(instance, 1))
 	}
 	return phone, laptop
 }
@@ -30,7 +33,7 @@ func logOutAt(app *lab.App, token string, instance int) {
 func TestLogOutHoldsEverywhere(t *testing.T) {
 	lab.Task(t, 2)
 	t.Parallel()
-	app := lab.Start(t, lab.Instances(2))
+	app := start(t)
 	phone, laptop := sessionsOf(t, app, lab.Buyer)
 	logOutAt(app, phone, 0)
 	for instance := range app.Instances {
@@ -48,7 +51,7 @@ func TestLogOutHoldsEverywhere(t *testing.T) {
 func TestLogOutSurvivesARestart(t *testing.T) {
 	lab.Task(t, 2)
 	t.Parallel()
-	app := lab.Start(t, lab.Instances(2))
+	app := start(t)
 	phone, laptop := sessionsOf(t, app, lab.Buyer)
 	logOutAt(app, phone, 0)
 	restart(t, app, 0, 1)
@@ -62,7 +65,7 @@ func TestLogOutSurvivesARestart(t *testing.T) {
 func TestLogOutTwiceIsNoFault(t *testing.T) {
 	lab.Task(t, 2)
 	t.Parallel()
-	app := lab.Start(t, lab.Instances(2))
+	app := start(t)
 	phone, laptop := sessionsOf(t, app, lab.Buyer)
 	logOutAt(app, phone, 0)
 	for instance := range app.Instances {
@@ -78,12 +81,92 @@ func TestLogOutTwiceIsNoFault(t *testing.T) {
 	requireMe(t, app, laptop, 0, lab.Buyer, "the user has logged out twice elsewhere", "Logging out on the phone doesn't log out the laptop.")
 }
 
+// A design that leaves nothing in Redis at a log-out has nothing to end there.
+func TestLogOutHoldsUntilTheTokenEnds(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const ttl = 48 * time.Hour
+	app := start(t, lab.Env("TOKEN_TTL="+ttl.String()))
+	phone, _ := sessionsOf(t, app, lab.Buyer)
+	before := keysIn(app)
+	logOutAt(app, phone, 0)
+	for _, key := range newKeys(app, before) {
+		left := timeLeft(app, key)
+		lab.Require(t, left == never || left > ttl-time.Hour, lab.Finding{
+			Measured: fmt.Sprintf("TOKEN_TTL=48h; the log-out left the key %.20q in Redis, which ends in %v", key, left.Round(time.Second)),
+			Expected: "an end no earlier than the token's",
+			Why:      "The key goes, and the token is still valid: whoever waited for that is logged in again.",
+		})
+		lab.Require(t, left < 2*ttl && !endless(app, key), lab.Finding{
+			Measured: fmt.Sprintf("TOKEN_TTL=48h; the log-out left the key %.20q in Redis, which ends %s", key, ends(left)),
+			Expected: "an end, soon after the token's",
+			Why:      "Past its end a token is refused anyway. Entries that stay fill the memory of Redis, one for each log-out, until it refuses to write.",
+		})
+	}
+}
+
+// keysIn are the keys in Redis.
+func keysIn(app *lab.App) (keys []string) {
+	all, _ := app.RedisDo("KEYS", "*").([]any)
+	for _, key := range all {
+		keys = append(keys, fmt.Sprint(key))
+	}
+	return keys
+}
+
+// newKeys are the keys that are in Redis now, and were not before.
+func newKeys(app *lab.App, before []string) []string {
+	return slices.DeleteFunc(keysIn(app), func(key string) bool { return slices.Contains(before, key) })
+}
+
+// never is what PTTL answers for a key that has no end.
+const never = -time.Millisecond
+
+// timeLeft is how long a key in Redis still lives.
+func timeLeft(app *lab.App, key string) time.Duration {
+	milliseconds, _ := app.RedisDo("PTTL", key).(int)
+	return time.Duration(milliseconds) * time.Millisecond
+}
+
+// endless reports whether a key in Redis has no end. What is in a sorted set may have its
+// end in its score.
+func endless(app *lab.App, key string) bool {
+	return timeLeft(app, key) == never && app.RedisDo("TYPE", key) != "zset"
+}
+
+func ends(left time.Duration) string {
+	if left == never {
+		return "never"
+	}
+	return fmt.Sprintf("in %v", left.Round(time.Second))
+}
+
+// alphabet is what base64url writes with.
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// A session has one token, and a token may have several spellings: the last character
+// of base64 holds up to four bits that mean nothing.
+func TestLogOutHoldsForEachSpelling(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := start(t)
+	phone, _ := sessionsOf(t, app, lab.Buyer)
+	logOutAt(app, phone, 0)
+	rest, last := phone[:len(phone)-1], phone[len(phone)-1:]
+	for spare := 1; spare < 16; spare++ {
+		changed := string(alphabet[max(strings.Index(alphabet, last), 0)^spare])
+		requireNobody(t, app, rest+changed, spare%2, fmt.Sprintf("logged out, and then the last character of the same token changed from %s to %s", last, changed),
+			"The last character of a signature has bits that mean nothing, so the library may take several spellings of one token. "+
+				"Whoever ends a spelling has not ended the session.")
+	}
+}
+
 // Whoever can't find out whether a session was ended has to decide. A design that
 // asks Redis for nothing here has nothing to decide.
 func TestLogOutHoldsWithoutRedis(t *testing.T) {
 	lab.Task(t, 2)
 	t.Parallel()
-	app := lab.Start(t, lab.Instances(2))
+	app := start(t)
 	phone, _ := sessionsOf(t, app, lab.Buyer)
 	logOutAt(app, phone, 0)
 	app.Redis.Refuse(true)

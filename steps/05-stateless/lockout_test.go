@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,57 @@ func TestLockEnds(t *testing.T) {
 		Why: "A lock without an end is opened by the hotline, one account after another. One that each attempt renews never ends " +
 			"while a forgotten phone tries an old password.",
 	})
+}
+
+// The connection to Redis breaks after the first, the second … command of a log-in, which
+// Redis has done. Whatever that leaves behind must end, at the latest since the next attempt.
+func TestCounterAlwaysEnds(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, lab.Instances(2))
+	warmUp(app)
+	fail(app, lab.Buyer.Email, tries, 0)
+	requireLogIn(t, app, lab.Buyer, 1, http.StatusTooManyRequests, "five failed log-ins at instance A, before anything breaks", counted)
+	before := keysIn(app)
+	for k := 1; k <= 6; k++ {
+		email := fmt.Sprintf("nobody-%d@example.com", k)
+		command := cutAfter(app, k, credentials(email, "wrong guess"))
+		if command == "" {
+			return // it took fewer
+		}
+		lab.Eventually(t, 10*time.Second, func() bool { return app.Do(credentials(email, "wrong guess").On(1)).Status < 500 }, lab.Finding{
+			Measured: "a connection to Redis broke off once, and log-ins are still answered with 5xx",
+			Expected: "401",
+			Why:      "A hiccup of Redis must not need a restart.",
+		})
+		for _, key := range newKeys(app, before) {
+			lab.Require(t, !endless(app, key), lab.Finding{
+				Measured: fmt.Sprintf("the connection to Redis broke off after %s had been done; one more log-in was tried; and the key %.20q has no end", command, key),
+				Expected: "a counter that has an end, wherever it breaks off",
+				Why:      "Processes are killed and connections break between any two commands. A counter that is left without an end locks the account for ever.",
+			})
+		}
+	}
+}
+
+// cutAfter sends the request to instance A and breaks off what A has of Redis once that
+// has done the k-th command, before A sees the answer. It returns the command's name; none
+// when there were fewer.
+func cutAfter(app *lab.App, k int, r *lab.Request) (name string) {
+	var seen atomic.Int64
+	gate := app.Redis.HoldReply(func(lab.RedisCommand) bool { return seen.Add(1) == int64(k) })
+	defer gate.Open()
+	before := app.Redis.Stats()
+	pending := app.Begin(r.On(0))
+	select {
+	case <-gate.Reached():
+		name = app.Redis.CommandsSince(before)[k-1].Name()
+		app.Redis.CutAll()
+	case <-pending.Done():
+	}
+	gate.Open()
+	pending.Wait(15 * time.Second)
+	return name
 }
 
 // Addresses that no account can have are answered like any other that is unknown.

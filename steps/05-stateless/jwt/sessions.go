@@ -1,5 +1,6 @@
 // Package jwt keeps sessions in signed tokens. Any instance that has the secret can
-// check one, without asking where it was issued.
+// check one, without asking where it was issued. In its files, jwt.Parser and the like
+// are those of the library, which has the same name.
 package jwt
 
 import (
@@ -39,8 +40,9 @@ type Revoked interface {
 func (s *Sessions) Start(_ context.Context, userID int64) (string, error) {
 	claims := jwt.RegisteredClaims{
 		Subject: strconv.FormatInt(userID, 10),
-		// TODO(task 2): which of the user's tokens is it?
-		// TODO(task 3): who issued it, for whom, and until when is it valid?
+		// TODO(task 2): which of the user's tokens is it, and when does it expire? End
+		// asks for both, and what nobody sets here is nil there.
+		// TODO(task 3): who issued it, and for whom? What claims demands has to be set.
 	}
 	// TODO(task 1): sign the claims, with something that every instance has.
 	return "", fmt.Errorf("sign a token for %s: still to be written", claims.Subject)
@@ -72,7 +74,8 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 func (s *Sessions) claims(token string) (*jwt.RegisteredClaims, error) {
 	claims := &jwt.RegisteredClaims{}
 	// TODO(task 1): jwt.ParseWithClaims reads the token into claims and checks the
-	// signature.
+	// signature. Its error is no ErrUnauthenticated, which is answered with 401, until
+	// you wrap it in one.
 	// TODO(task 3): the signature fits. What else has to be true, before we believe it?
 	return claims, boxoffice.ErrUnauthenticated
 }

@@ -1,4 +1,5 @@
-// Package redis keeps in Redis what all instances of the API must agree on.
+// Package redis keeps in Redis what all instances of the API must agree on. In its
+// files, redis.Nil and the like are those of the client, which has the same name.
 package redis
 
 import (
@@ -11,8 +12,8 @@ import (
 	"example.com/boxoffice/steps/05-stateless/boxoffice"
 )
 
-// patience is how long a command may take, with its connection.
-const patience = time.Second
+// patience is how long Redis may take.
+const patience = 2 * time.Second
 
 // Open returns a client of the Redis at the URL. It only reads the URL:
 // connections are opened when they are needed.
@@ -34,7 +35,8 @@ func unavailable(doing string, err error) error {
 	return fmt.Errorf("%w: %s in redis: %w", boxoffice.ErrUnavailable, doing, err)
 }
 
-// bounded is ctx with the time that a command has.
+// bounded is ctx with the time that a command has in all. A dial, a write, a read and
+// one more try have their own limits in Open, and would add up to several times that.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
