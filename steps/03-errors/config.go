@@ -14,6 +14,7 @@ type config struct {
 	databaseURL string        // DATABASE_URL
 	smtpAddr    string        // SMTP_ADDR: host:port of the mail server; none when empty
 	readTimeout time.Duration // READ_TIMEOUT: until a request has arrived, its body included
+	sendTimeout time.Duration // WRITE_TIMEOUT: until the client has taken its answer
 	idleTimeout time.Duration // IDLE_TIMEOUT: until the next request on the same connection
 	faults      bool          // FAULTS=on: serve the routes that fail on purpose
 }
@@ -28,6 +29,7 @@ func readConfig() (config, error) {
 	return c, errors.Join(
 		checkDatabaseURL(c.databaseURL),
 		readDuration(&c.readTimeout, "READ_TIMEOUT", 5*time.Second),
+		readDuration(&c.sendTimeout, "WRITE_TIMEOUT", 30*time.Second),
 		readDuration(&c.idleTimeout, "IDLE_TIMEOUT", 2*time.Minute),
 	)
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -12,7 +13,7 @@ import (
 // The errors of HTTP itself.
 var (
 	errNoRoute          = errors.New("there is nothing at this path")
-	errMethodNotAllowed = errors.New("this path doesn't know the method; Allow names those that it knows")
+	errMethodNotAllowed = errors.New("this path doesn't take the method; Allow lists those that it takes")
 	errBodyTooLarge     = errors.New("the body is larger than 64 KiB")
 	errBodyTooSlow      = errors.New("the body took too long to arrive")
 	errNotJSON          = errors.New("the body must be sent as Content-Type: application/json")
@@ -40,7 +41,7 @@ var statuses = []struct {
 	{errNotJSON, http.StatusUnsupportedMediaType},
 }
 
-// problem is the body of every answer that says no, as RFC 9457 has it.
+// problem is the body of every refusal, as RFC 9457 has it.
 type problem struct {
 	Title  string         `json:"title"`
 	Status int            `json:"status"`
@@ -60,10 +61,24 @@ type handler func(c *gin.Context) error
 // handle is the one place where an error becomes an answer.
 func handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := h(c); err != nil {
+		switch err := h(c); {
+		case err == nil:
+		case clientLeft(c, err):
+			c.AbortWithStatus(statusClientLeft)
+		default:
 			fail(c, err)
 		}
 	}
+}
+
+// statusClientLeft is nginx's, and for the log alone: nobody reads the answer.
+const statusClientLeft = 499
+
+// clientLeft reports whether the request failed because its client hung up. That
+// cancels the request's context, and with it what was being done: no fault of ours.
+func clientLeft(c *gin.Context, err error) bool {
+	ours := statusOf(err) >= http.StatusInternalServerError
+	return ours && errors.Is(c.Request.Context().Err(), context.Canceled)
 }
 
 // fail answers a request that ended in an error, and keeps the handlers behind

@@ -12,6 +12,7 @@ import (
 func addFaults(r gin.IRoutes) {
 	r.GET("/faults/panic", func(*gin.Context) { panic("secret detail of a bug") })
 	r.GET("/faults/error", handle(func(*gin.Context) error { return errors.New("secret detail of an error") }))
+	r.GET("/faults/abort-early", func(*gin.Context) { panic(http.ErrAbortHandler) })
 	r.GET("/faults/abort", func(c *gin.Context) {
 		writeHalf(c)
 		panic(http.ErrAbortHandler)
