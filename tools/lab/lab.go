@@ -19,8 +19,10 @@
 package lab
 
 import (
+	"flag"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -40,9 +42,22 @@ func Main(m *testing.M, app func()) {
 	if command := os.Getenv(asAPI); command != "" {
 		runAPI(command, app)
 	}
+	raiseParallel()
 	code := m.Run()
 	shared.close()
 	os.Exit(code)
+}
+
+// sideBySide is how many parallel tests run at once at least. The API of each runs
+// in a process of its own, and a test waits more than it computes.
+const sideBySide = 4
+
+// raiseParallel raises the default of go test's -parallel, which is the number of
+// cores. A -parallel on the command line still counts.
+func raiseParallel() {
+	if runtime.GOMAXPROCS(0) < sideBySide {
+		_ = flag.Set("test.parallel", strconv.Itoa(sideBySide))
+	}
 }
 
 // runAPI turns this process into the API, run as `boxoffice COMMAND`. It ends
