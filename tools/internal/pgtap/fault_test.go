@@ -354,6 +354,24 @@ func TestRefuseTurnsNewConnectionsAway(t *testing.T) {
 	require.NoError(t, db.Ping())
 }
 
+func TestRefuseWithSaysWhy(t *testing.T) {
+	tap, db := start(t, "")
+	conn, err := db.Conn(within(t))
+	require.NoError(t, err)
+	defer conn.Close()
+	tap.RefuseWith("53300", "sorry, too many clients already")
+	var refusal *pq.Error
+	require.ErrorAs(t, db.Ping(), &refusal)
+	assert.Equal(t, "FATAL", refusal.Severity)
+	assert.EqualValues(t, "53300", refusal.Code)
+	assert.Equal(t, "sorry, too many clients already", refusal.Message)
+	require.NoError(t, conn.PingContext(within(t)), "open ones stay")
+	assert.Equal(t, 1, tap.Stats().Refused)
+	assert.Equal(t, 1, tap.Stats().Connections)
+	tap.RefuseWith("", "")
+	require.NoError(t, db.Ping())
+}
+
 func TestCloseFreesAllThatWaits(t *testing.T) {
 	for name, disturb := range map[string]func(*pgtap.Tap){
 		"gate":  func(tap *pgtap.Tap) { tap.Hold(pgtap.Any) },

@@ -16,12 +16,38 @@ func (t *Tap) Delay(d time.Duration) { t.delay.Store(int64(d)) }
 // Refuse resets new connections until it is called with false. Those that are open stay.
 func (t *Tap) Refuse(refuse bool) { t.refuse.Store(refuse) }
 
+// RefuseWith answers new connections with a FATAL error, until it is called with an empty code. A
+// server that has no connection left says 53300, one that still starts says 57P03. Those that are
+// open stay.
+func (t *Tap) RefuseWith(code, text string) {
+	var fatal []byte
+	if code != "" {
+		fatal = errorResponse("FATAL", code, text)
+	}
+	t.fatal.Store(&fatal)
+}
+
+// refuseWith answers a client that has said who it is, and reports whether it is refused.
+func (t *Tap) refuseWith(client net.Conn) bool {
+	fatal := t.fatal.Load()
+	if fatal == nil || *fatal == nil {
+		return false
+	}
+	t.countRefused()
+	client.Write(*fatal)
+	return true
+}
+
 // turnAway resets a connection, as a port does that nobody listens on.
 func (t *Tap) turnAway(client net.Conn) {
 	if tcp, ok := client.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
 	client.Close()
+	t.countRefused()
+}
+
+func (t *Tap) countRefused() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Refused++

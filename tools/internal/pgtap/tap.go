@@ -37,6 +37,7 @@ type Tap struct {
 	delay  atomic.Int64            // nanoseconds
 	stall  atomic.Pointer[barrier] // nil: nothing is stalled
 	refuse atomic.Bool
+	fatal  atomic.Pointer[[]byte]  // what new connections are answered with; nil: nothing
 	gates  atomic.Pointer[[]*Gate] // changed under mu
 
 	mu       sync.Mutex // guards all below, and the marked fields of sessions
@@ -136,6 +137,9 @@ func (t *Tap) serve(client net.Conn) {
 	}
 	if first.code == cancelRequest {
 		t.relayCancel(client, first)
+		return
+	}
+	if t.refuseWith(client) {
 		return
 	}
 	s := t.open(client)
