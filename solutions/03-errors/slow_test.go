@@ -1,11 +1,16 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -136,23 +141,57 @@ func TestSlowClientsLeaveNothingBehind(t *testing.T) {
 	})
 }
 
+// The client asks for more and more, and reads none of the answers. Its own buffer
+// is small, so the API's fills up: then the API waits for a client that takes nothing.
+func TestClientThatReadsNothingIsCutOff(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	const enough = 15 * time.Second
+	app := lab.Start(t, lab.Env("WRITE_TIMEOUT=500ms"))
+	client, err := net.Dial("tcp", strings.TrimPrefix(app.Instances[0].URL, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	require.NoError(t, client.(*net.TCPConn).SetReadBuffer(4<<10))
+	require.NoError(t, client.SetWriteDeadline(time.Now().Add(enough)))
+	requests := strings.Repeat("GET /nothing HTTP/1.1\r\nHost: boxoffice\r\n\r\n", 100)
+	for err == nil {
+		_, err = client.Write([]byte(requests))
+	}
+	lab.Require(t, !errors.Is(err, os.ErrDeadlineExceeded), lab.Finding{
+		Measured: fmt.Sprintf("a client that sends requests and reads no answer still had its connection after %v, with WRITE_TIMEOUT=500ms", enough),
+		Expected: "a connection that is closed soon after WRITE_TIMEOUT",
+		Why:      "A client can be slow to listen, too. For each one, a handler waits in the middle of its answer, with all that it holds.",
+	})
+}
+
 // A client whose request came in time may wait for its answer longer than that.
 func TestSlowAnswersAreNotCutOff(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t, lab.Env(readTimeout))
 	gate := app.Postgres.Hold(lab.Touches("events"))
-	pending := app.Begin(lab.GET("/events?limit=100"))
+	var answer *lab.Response
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answer = app.Burst(1, func(int) *lab.Request { return lab.GET("/events?limit=100") })[0]
+	}()
 	select {
 	case <-gate.Reached():
-	case <-pending.Done():
+	case <-done:
 	}
 	held := time.NewTimer(1200 * time.Millisecond) // more than twice READ_TIMEOUT
 	select {
 	case <-held.C:
-	case <-pending.Done():
+	case <-done:
 	}
 	gate.Open()
-	pending.Wait(10*time.Second).Expect(http.StatusOK, "READ_TIMEOUT is about requests. The answer is late because the database is, and the client would only ask again.")
+	<-done
+	lab.Require(t, answer.Err == nil && answer.Status == http.StatusOK, lab.Finding{
+		Measured: fmt.Sprintf("GET /events?limit=100 came at once, and the test held its statement up for 1.2 s, with %s; the client got %s", readTimeout, statusOrError(answer, answer.Err)),
+		Expected: "200",
+		Why:      "READ_TIMEOUT is about requests. The answer is late because the database is, and the client would only ask again.",
+		Try:      answer.Curl(),
+	})
 }
 
 // A request that takes its time, and stays within READ_TIMEOUT, is served.

@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
 )
 
-// problemAnswer is the body of an answer that says no, as RFC 9457 has it.
+// problemAnswer is the body of a refusal, as RFC 9457 has it.
 type problemAnswer struct {
 	Title  string
 	Status int
@@ -21,7 +24,7 @@ type problemAnswer struct {
 	Errors []struct{ Field, Detail string }
 }
 
-// requireProblem demands that the answer says no with that status, as a problem.
+// requireProblem demands a refusal with that status, as a problem.
 func requireProblem(t *testing.T, answer *lab.Response, status int, why string) problemAnswer {
 	t.Helper()
 	answer.Expect(status, why)
@@ -29,7 +32,7 @@ func requireProblem(t *testing.T, answer *lab.Response, status int, why string) 
 	lab.Require(t, kind == "application/problem+json", lab.Finding{
 		Measured: fmt.Sprintf("a %d with the Content-Type %q: %s", answer.Status, answer.Header.Get("Content-Type"), excerpt(answer.Body)),
 		Expected: "Content-Type: application/problem+json, whatever went wrong",
-		Why:      "A client has one piece of code for a no. It can't have one for each way in which your API says it.",
+		Why:      "A client has one piece of code for refusals. It can't have one for each way in which your API refuses.",
 		Try:      try(answer),
 	})
 	var p problemAnswer
@@ -108,7 +111,7 @@ func TestNobodyIsLetInHalfway(t *testing.T) {
 		lab.Require(t, answer.Err == nil, lab.Finding{
 			Measured: fmt.Sprintf("%s without a token got an answer that broke off: %v", request, answer.Err),
 			Expected: "a 401, and nothing behind it",
-			Why:      "Something went on after the no, and wanted to answer as well. What it did before that has been done.",
+			Why:      "Something went on after the refusal, and wanted to answer as well. What it did before that has been done.",
 			Try:      answer.Curl(),
 		})
 		requireProblem(t, answer, http.StatusUnauthorized, "Who isn't logged in can't do this.")
@@ -148,7 +151,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 			"The path exists. A client that is told 404 looks for a mistake in the address, and finds none.")
 		lab.Require(t, strings.Contains(answer.Header.Get("Allow"), c.allowed), lab.Finding{
 			Measured: fmt.Sprintf("%s was answered 405 with Allow: %q", c.request, answer.Header.Get("Allow")),
-			Expected: "Allow names the methods that the path knows, " + c.allowed + " among them",
+			Expected: "Allow names the methods that the path takes, " + c.allowed + " among them",
 			Why:      "Whoever sent the wrong method learns the right one at once.",
 			Try:      answer.Curl(),
 		})
@@ -195,8 +198,14 @@ func TestFaultsAreBareOutsideAndWholeInside(t *testing.T) {
 		answer := app.Do(lab.GET("%s", c.path))
 		requireNoLeak(t, answer, "secret", "detail of", "goroutine", ".go:")
 		requireProblem(t, answer, http.StatusInternalServerError, "This is a fault of ours, and the client must be told so.")
-		requireLogged(t, app, c.detail, "GET "+c.path)
+		requireLogged(t, app, c.detail, "GET", c.path)
 	}
+	lab.Eventually(t, 5*time.Second, func() bool { return logHas(app, "faults.go:") }, lab.Finding{
+		Measured: "GET /faults/panic panicked, and no line of the log names faults.go, where it happened",
+		Expected: "the stack of the panic in the log",
+		Why:      "\"index out of range\" tells you nothing without the line. The next one like it may come in a week.",
+		Try:      "FAULTS=on go tool workshop run NN, then curl -i localhost:8080/faults/panic",
+	})
 }
 
 func TestDatabaseErrorsStayInside(t *testing.T) {
@@ -210,7 +219,7 @@ func TestDatabaseErrorsStayInside(t *testing.T) {
 	answer := app.Do(change)
 	requireNoLeak(t, answer, append(internals, "refused by the test")...)
 	requireProblem(t, answer, http.StatusInternalServerError, "Nothing that the client could change made this fail.")
-	requireLogged(t, app, "refused by the test", "PATCH /events/42")
+	requireLogged(t, app, "refused by the test", "PATCH", "/events/42")
 
 	app.Postgres.Refuse(true)
 	app.Postgres.CutAll()
@@ -238,17 +247,38 @@ func requireNoLeak(t *testing.T, answer *lab.Response, words ...string) {
 	}
 }
 
-// requireLogged demands that the API's log holds the detail.
-func requireLogged(t *testing.T, app *lab.App, detail, request string) {
+// requireLogged demands that the API's log holds the detail, and says which request it
+// was that failed.
+func requireLogged(t *testing.T, app *lab.App, detail, method, path string) {
 	t.Helper()
-	logged := func() bool {
-		return slices.ContainsFunc(app.Instances[0].Logs(), func(line lab.LogLine) bool { return strings.Contains(line.Text, detail) })
-	}
-	lab.Eventually(t, 5*time.Second, logged, lab.Finding{
-		Measured: fmt.Sprintf("%s failed with %q, and no line of the log says so", request, detail),
+	lab.Eventually(t, 5*time.Second, func() bool { return logHas(app, detail) }, lab.Finding{
+		Measured: fmt.Sprintf("%s %s failed with %q, and no line of the log says so", method, path, detail),
 		Expected: "the whole error in the log",
 		Why:      "What the client may not see, you must. Without a log line, a bare 500 is a riddle for you too.",
 	})
+	logs := app.Instances[0].Logs()
+	line := logs[slices.IndexFunc(logs, func(l lab.LogLine) bool { return strings.Contains(l.Text, detail) })]
+	told := func() bool { return tells(app, line, method, path) }
+	lab.Eventually(t, 5*time.Second, told, lab.Finding{
+		Measured: fmt.Sprintf("%s %s failed, and the log says no more than this: %s", method, path, line.Text),
+		Expected: "the method and the path, or the route, on the line of the error",
+		Why:      "At a thousand requests a second, the line before or behind it belongs to somebody else.",
+	})
+}
+
+// tells reports whether the line says which request it is about: itself, or by the id
+// that another line has, too.
+func tells(app *lab.App, line lab.LogLine, method, path string) bool {
+	route := path[:strings.LastIndex(path, "/")+1] // for a route: all but its last part
+	about := func(l lab.LogLine) bool {
+		return strings.Contains(l.Text, method) && strings.Contains(l.Text, route)
+	}
+	id, _ := line.Fields["request_id"].(string)
+	return about(line) || id != "" && slices.ContainsFunc(app.LogsWith("request_id", id), about)
+}
+
+func logHas(app *lab.App, text string) bool {
+	return slices.ContainsFunc(app.Instances[0].Logs(), func(line lab.LogLine) bool { return strings.Contains(line.Text, text) })
 }
 
 func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
@@ -268,6 +298,68 @@ func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
 			Try:      try(answer),
 		})
 	}
-	requireLogged(t, app, "secret detail of a late bug", "GET /faults/late-panic")
+	requireLogged(t, app, "secret detail of a late bug", "GET", "/faults/late-panic")
 	app.Do(lab.GET("/events/42")).Expect(http.StatusOK, "The next request knows nothing of the bug before it.")
+}
+
+func TestAbortIsNoAnswer(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	answer := app.Burst(1, func(int) *lab.Request { return lab.GET("/faults/abort-early") })[0]
+	lab.Require(t, answer.Err != nil, lab.Finding{
+		Measured: fmt.Sprintf("GET /faults/abort-early panics with http.ErrAbortHandler before anything is written; the client got a %d: %s",
+			answer.Status, excerpt(answer.Body)),
+		Expected: "no answer: a connection that breaks off",
+		Why:      "This panic is no bug. It is how a handler tells net/http to hang up, and whoever answers in its place doesn't know why.",
+		Try:      try(answer),
+	})
+	app.Do(lab.GET("/events/42")).Expect(http.StatusOK, "The next request knows nothing of it.")
+}
+
+// serverError is a status from 500 on, in a line of gin or in one of JSON.
+var serverError = regexp.MustCompile(`\| 5\d\d \||"status":5\d\d`)
+
+// A client that hangs up has lost its patience, or its network.
+func TestClientsThatHangUpAreNoFaultOfOurs(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	held, err := app.DB().Begin()
+	require.NoError(t, err)
+	_, err = held.Exec("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+	require.NoError(t, err, "keep the database from answering")
+	pending := app.Begin(lab.GET("/events/42"))
+	require.Eventually(t, func() bool { return waitsForALock(t, app) }, 10*time.Second, 10*time.Millisecond, "the request waits in the database")
+	pending.Leave()
+
+	var line string
+	logged := func() bool {
+		for _, l := range app.Instances[0].Logs() {
+			if strings.Contains(l.Text, "/events/") && (strings.Contains(l.Text, "[GIN]") || l.Fields["msg"] == "request") {
+				line = l.Text
+			}
+		}
+		return line != ""
+	}
+	lab.Eventually(t, 10*time.Second, logged, lab.Finding{
+		Measured: "the client of GET /events/42 hung up while the database was busy, and the request has no line in the log yet",
+		Expected: "a request that ends when its client has left",
+		Why:      "What nobody waits for needs no connection to the database.",
+	})
+	require.NoError(t, held.Rollback())
+	lab.Require(t, !serverError.MatchString(line), lab.Finding{
+		Measured: "the client of GET /events/42 hung up, and the log says: " + line,
+		Expected: "a status below 500, such as nginx's 499",
+		Why:      "Each 5xx is an alarm for somebody. People leave pages all day, and most of all on sale day.",
+	})
+}
+
+// waitsForALock reports whether a statement waits for the test to let go.
+func waitsForALock(t *testing.T, app *lab.App) bool {
+	t.Helper()
+	var waiting bool
+	err := app.DB().QueryRow(`SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waiting)
+	require.NoError(t, err)
+	return waiting
 }
