@@ -56,7 +56,7 @@ func serve(cfg config) error {
 
 // newServer is the server on cfg.addr.
 //
-// TODO(task 4): it waits for every client for ever. cfg says how long it should.
+// TODO(task 4): its waits for a client have no end. cfg says how long each may take.
 func newServer(cfg config, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:    cfg.addr,
