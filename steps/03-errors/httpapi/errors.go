@@ -100,5 +100,5 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// TODO(task 1): a panic, an unknown path and a method that a path doesn't know are
+// TODO(task 1): a panic, an unknown path and a method that a path doesn't take are
 // refusals like any other. http.ErrAbortHandler is a panic that means something else.
