@@ -90,6 +90,7 @@ func TestLogOutHoldsUntilTheTokenEnds(t *testing.T) {
 	phone, _ := sessionsOf(t, app, lab.Buyer)
 	before := keysIn(app)
 	logOutAt(app, phone, 0)
+	requireNobody(t, app, phone, 1, "logged out at instance A", leftBehind)
 	life := lifeOf(phone, ttl)
 	for _, key := range newKeys(app, before) {
 		left := timeLeft(app, key)
