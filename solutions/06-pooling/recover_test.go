@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"testing"
 
@@ -110,6 +111,8 @@ func named(s lab.Statement) string {
 	return queries([]lab.Statement{s})[0]
 }
 
+const whyUnavailable = "500 says that the API has a bug, and wakes somebody. 503 says: not now. Clients and load balancers know what to do about that."
+
 func TestAbsentDatabaseIsUnavailable(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
@@ -126,12 +129,81 @@ func TestAbsentDatabaseIsUnavailable(t *testing.T) {
 		orderOf(lab.OnSale, 1).As(token),
 		lab.POST("/users", body{"email": "new@example.com", "password": "a long pass phrase"}),
 	}
-	const why = "500 says that the API has a bug, and wakes somebody. 503 says: not now. Clients and load balancers know what to do about that."
 	for range 2 {
 		pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
-		requireGivenUp(t, pending, requests, "PostgreSQL refuses connections, as it does while it restarts", why)
+		requireGivenUp(t, pending, requests, "PostgreSQL refuses connections, as it does while it restarts", whyUnavailable)
 	}
 	app.Postgres.Refuse(false)
 	requireBack(t, app, token)
 	wave(t, app, conns, conns, me(token), "when PostgreSQL is back")
+}
+
+// The server is there, and says in its own words that it takes nobody.
+func TestServerThatTakesNobodyIsUnavailable(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, maxConns(4), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	requests := []*lab.Request{
+		lab.GET("/me").As(token),
+		lab.GET("/events"),
+		orderOf(lab.OnSale, 1).As(token),
+	}
+	for _, no := range []struct{ code, text string }{
+		{"53300", "sorry, too many clients already"},
+		{"57P03", "the database system is starting up"},
+	} {
+		app.Postgres.RefuseWith(no.code, no.text)
+		app.Postgres.CutAll()
+		within(patience, func() bool { return app.Postgres.Stats().Open == 0 })
+		pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+		requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL answers each new connection with FATAL: %s (%s)", no.text, no.code), whyUnavailable)
+		app.Postgres.RefuseWith("", "")
+		requireBack(t, app, token)
+	}
+}
+
+func TestClosedPortIsUnavailable(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	address := closedPort(t)
+	app := lab.Start(t, lab.Env("DATABASE_URL=postgres://boxoffice@"+address+"/boxoffice?sslmode=disable"), lab.Env(hasty))
+	requests := []*lab.Request{
+		lab.GET("/events"),
+		lab.GET("/events/1"),
+		lab.POST("/users", body{"email": "new@example.com", "password": "a long pass phrase"}),
+	}
+	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+	requireGivenUp(t, pending, requests, "DATABASE_URL leads to a port at which nobody listens, as while PostgreSQL is stopped", whyUnavailable)
+}
+
+// closedPort returns an address that nobody listens on, and nobody takes before the
+// test's end: it is the near end of a connection.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
+}
+
+// A query that PostgreSQL doesn't understand is a fault of the API, or of its last
+// migration. Asking again doesn't help.
+func TestBugsAreNotUnavailable(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	token := app.LogIn(lab.Buyer)
+	execute(t, app, `ALTER TABLE venues RENAME TO places`)
+	refuseWrites(t, app, "orders")
+	for _, request := range []*lab.Request{lab.GET("/events"), lab.GET("/me/orders").As(token), orderOf(lab.OnSale, 1).As(token)} {
+		answer := app.Do(request)
+		lab.Require(t, answer.Status == http.StatusInternalServerError, lab.Finding{
+			Measured: fmt.Sprintf("a table has another name than in the query, and another refuses each write; %s was answered with %d", request, answer.Status),
+			Expected: "500: the database is there, and has said what is wrong with the statement",
+			Why:      "503 says: try again in a second. Whoever does that to a bug asks for ever, and nobody is woken to mend it.",
+		})
+	}
 }

@@ -3,8 +3,10 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,7 +80,8 @@ func requireStopped(t *testing.T, app *lab.App, when string) {
 	lab.Require(t, stopped, lab.Finding{
 		Measured: fmt.Sprintf("%s; %v later, this still runs (%d in all):\n%s", when, patience, len(running), strings.Join(counted(queries(running)), "\n")),
 		Expected: "none: whoever asked has an answer, or has left",
-		Why:      "A query whose answer nobody waits for takes the connection, and the database's time, from those who still wait.",
+		Why: "A query whose answer nobody waits for takes the connection, and the database's time, from those who still wait. " +
+			"Which context has the query, and does that one end with the request? gin's own Context doesn't.",
 	})
 }
 
@@ -101,25 +104,66 @@ func TestEachRouteKeepsItsDeadline(t *testing.T) {
 	t.Parallel()
 	const conns = 9
 	app := lab.Start(t, maxConns(conns), lab.Env(hasty))
+	calm := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	requests, itsRequests := everyRoute(app), everyRoute(calm)
+	gate := app.Postgres.Hold(lab.Work)
+	defer gate.Open()
+	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
+	requirePatience(t, calm, itsRequests)
+	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none", whyDeadline)
+	requireStopped(t, app, "all requests have their 503")
+	gate.Open()
+	requireRecovered(t, app, conns, token)
+}
+
+// everyRoute returns a request to each route that asks the database, the order first.
+func everyRoute(app *lab.App) []*lab.Request {
 	token, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
-	requests := []*lab.Request{
+	return []*lab.Request{
+		orderOf(lab.OnSale, 1).As(token),
 		lab.GET("/events"),
 		lab.GET("/events/%d", lab.OnSale.ID),
 		lab.GET("/me").As(token),
 		lab.GET("/me/orders").As(token),
 		lab.GET("/orders/1").As(token),
-		orderOf(lab.OnSale, 1).As(token),
-		lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"price_cents": 1}).As(organiser),
+		lab.PATCH(fmt.Sprintf("/events/%d", lab.Past.ID), body{"price_cents": 1}).As(organiser),
 		lab.POST("/users", body{"email": "new@example.com", "password": "a long pass phrase"}),
 		lab.POST("/sessions", body{"email": lab.OtherBuyer.Email, "password": lab.OtherBuyer.Password}),
 	}
-	gate := app.Postgres.Hold(lab.Work)
-	defer gate.Open()
-	pending := begin(app, len(requests), func(i int) *lab.Request { return requests[i] })
-	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none", whyDeadline)
-	requireStopped(t, app, "all requests have their 503")
-	gate.Open()
-	requireRecovered(t, app, conns, token)
+}
+
+// requirePatience demands that requests wait for as long as the operator wants them to,
+// which is much longer than this test waits.
+func requirePatience(t *testing.T, app *lab.App, requests []*lab.Request) {
+	t.Helper()
+	order := app.Postgres.Hold(func(s lab.Statement) bool { return inTransaction(s) || lab.Writes("events")(s) })
+	defer order.Open()
+	began := time.Now()
+	pending := begin(app, 1, func(int) *lab.Request { return requests[0] })
+	within(patience, func() bool { return order.Hits() > 0 || allDone(pending) })
+	others := app.Postgres.Hold(lab.Work)
+	defer others.Open()
+	pending = append(pending, begin(app, len(requests)-1, func(i int) *lab.Request { return requests[i+1] })...)
+	within(patience-time.Since(began), func() bool { return slices.ContainsFunc(pending, (*lab.Pending).Answered) })
+	took := time.Since(began)
+	if i := slices.IndexFunc(pending, (*lab.Pending).Answered); i >= 0 {
+		lab.Require(t, false, lab.Finding{
+			Measured: fmt.Sprintf("PostgreSQL takes queries and answers none. With %s, %s was answered after %.1f s, with %d",
+				patient, requests[i], took.Seconds(), pending[i].Wait(patience).Status),
+			Expected: fmt.Sprintf("no answer for as long as this test watches, which is %v", patience),
+			Why:      "How long is too long is for the operator to say. Another number in the code is a second opinion.",
+		})
+	}
+	order.Open()
+	others.Open()
+	for i, answer := range end(pending) {
+		lab.Require(t, answer.Status < 500, lab.Finding{
+			Measured: fmt.Sprintf("PostgreSQL answered after %v, and %s, with %s, got %d", patience, requests[i], patient, answer.Status),
+			Expected: "what it asked for: there was time left",
+			Why:      "A slow minute of the database is no reason to turn people away who may still wait.",
+		})
+	}
 }
 
 func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
@@ -249,6 +293,12 @@ func TestLeaverCancelsTheQuery(t *testing.T) {
 		requireStopped(t, app, fmt.Sprintf("the client of %s has left", c.request))
 		gate.Open()
 	}
+	errors := app.LogsWith("level", "ERROR")
+	lab.Require(t, len(errors) == 0, lab.Finding{
+		Measured: fmt.Sprintf("9 clients left while their query ran, and the log has %d lines at level ERROR", len(errors)),
+		Expected: "none: handle in httpapi/errors.go sees that the request's context was cancelled",
+		Why:      "People close their laptops. Whoever is on call needs no word of that.",
+	})
 	lab.Require(t, listed(t, app, lab.OnSale.Title).Remaining == lab.OnSale.Remaining, lab.Finding{
 		Measured: "the order of a client that left before it was made has taken tickets all the same",
 		Expected: "no tickets taken",

@@ -10,6 +10,84 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
+// Each of as many requests as there are connections has one, and goes on to its
+// next query.
+func TestOneConnectionIsEnoughForARequest(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	const conns = 4
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+	events := onSale(app, conns)
+
+	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
+	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
+	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
+		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), body{"quantity": 1}).As(token)
+	})
+}
+
+// onSale returns n events that have tickets left.
+func onSale(app *lab.App, n int) []int64 {
+	var page pageAnswer
+	app.Do(lab.GET("/events?limit=100")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	var found []int64
+	for _, event := range page.Events {
+		if event.Remaining > 0 && len(found) < n {
+			found = append(found, event.ID)
+		}
+	}
+	return found
+}
+
+// requireOneConnection sends n requests, holds all of them at their first statement
+// that matches, and looks how many connections they have at the one after it.
+func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, request func(i int) *lab.Request) {
+	t.Helper()
+	gate := app.Postgres.Hold(first)
+	defer gate.Open()
+	pending := begin(app, n, request)
+	arrived := func(g *lab.Gate) func() bool {
+		return func() bool { return g.Hits() >= n || allDone(pending) }
+	}
+	within(patience, arrived(gate))
+	next := app.Postgres.Hold(lab.Work)
+	defer next.Open()
+	gate.Open()
+	goesOn := within(patience, arrived(next))
+	stats := app.Postgres.Stats()
+	lab.Require(t, goesOn, lab.Finding{
+		Measured: fmt.Sprintf("%d times %s at once, with DB_MAX_CONNS=%d: after their first query they wait for ever, with %d connections open and no query running on %d of them",
+			n, request(0), n, stats.Open, stats.Open-stats.Busy),
+		Expected: "each request goes on with the connection that it has",
+		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same. It takes just as many requests as there are connections, and nobody ever gets any further.",
+	})
+	few := allDone(pending) || within(patience, func() bool { return app.Postgres.Stats().Open <= n })
+	lab.Require(t, few, lab.Finding{
+		Measured: fmt.Sprintf("%d times %s at once: between their first query and their second, they have %d connections open", n, request(0), app.Postgres.Stats().Open),
+		Expected: fmt.Sprintf("%d: no request holds more than one", n),
+		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same, once the pool has a limit. Nobody ever gets any further.",
+	})
+	next.Open()
+	for _, answer := range end(pending) {
+		lab.Require(t, answer.Status < 300, lab.Finding{
+			Measured: fmt.Sprintf("%d times %s at once: one of them answered %d", n, request(0), answer.Status),
+			Expected: "a success for each of them",
+			Why:      "There is a connection for each of them.",
+		})
+	}
+}
+
+func allDone(pending []*lab.Pending) bool {
+	for _, p := range pending {
+		if !p.Answered() {
+			return false
+		}
+	}
+	return true
+}
+
 // refuse sends a request that ends badly, and demands that it does end.
 func refuse(t *testing.T, app *lab.App, number int, r *lab.Request) *lab.Response {
 	t.Helper()
@@ -55,7 +133,8 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 	lab.Require(t, all, lab.Finding{
 		Measured: fmt.Sprintf("%s, %d requests come at once, and %d of them get a connection", after, n, gate.Hits()),
 		Expected: fmt.Sprintf("all %d (DB_MAX_CONNS=%d)", n, n),
-		Why:      whyWhole,
+		Why: "A connection that nobody can have was not given back, or its holder waits for another one, which is lost as well. " +
+			"Once DB_MAX_CONNS of them are gone, the API answers nobody.",
 	})
 	tooMany := !within(patience, func() bool { return app.Postgres.Stats().Open <= n })
 	lab.Require(t, !tooMany, lab.Finding{
@@ -154,82 +233,4 @@ func leave(t *testing.T, app *lab.App, r *lab.Request, match lab.Match) {
 	within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 	pending.Leave()
 	<-pending.Done()
-}
-
-// Each of as many requests as there are connections has one, and goes on to its
-// next query.
-func TestOneConnectionIsEnoughForARequest(t *testing.T) {
-	lab.Task(t, 2)
-	t.Parallel()
-	const conns = 4
-	app := lab.Start(t, maxConns(conns), lab.Env(patient))
-	token := app.LogIn(lab.Buyer)
-	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
-	events := onSale(app, conns)
-
-	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
-	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
-	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
-		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), body{"quantity": 1}).As(token)
-	})
-}
-
-// onSale returns n events that have tickets left.
-func onSale(app *lab.App, n int) []int64 {
-	var page pageAnswer
-	app.Do(lab.GET("/events?limit=100")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
-	var found []int64
-	for _, event := range page.Events {
-		if event.Remaining > 0 && len(found) < n {
-			found = append(found, event.ID)
-		}
-	}
-	return found
-}
-
-// requireOneConnection sends n requests, holds all of them at their first statement
-// that matches, and looks how many connections they have at the one after it.
-func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, request func(i int) *lab.Request) {
-	t.Helper()
-	gate := app.Postgres.Hold(first)
-	defer gate.Open()
-	pending := begin(app, n, request)
-	arrived := func(g *lab.Gate) func() bool {
-		return func() bool { return g.Hits() >= n || allDone(pending) }
-	}
-	within(patience, arrived(gate))
-	next := app.Postgres.Hold(lab.Work)
-	defer next.Open()
-	gate.Open()
-	goesOn := within(patience, arrived(next))
-	stats := app.Postgres.Stats()
-	lab.Require(t, goesOn, lab.Finding{
-		Measured: fmt.Sprintf("%d times %s at once, with DB_MAX_CONNS=%d: after their first query they wait for ever, with %d connections open and no query running on %d of them",
-			n, request(0), n, stats.Open, stats.Open-stats.Busy),
-		Expected: "each request goes on with the connection that it has",
-		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same. It takes just as many requests as there are connections, and nobody ever gets any further.",
-	})
-	few := allDone(pending) || within(patience, func() bool { return app.Postgres.Stats().Open <= n })
-	lab.Require(t, few, lab.Finding{
-		Measured: fmt.Sprintf("%d times %s at once: between their first query and their second, they have %d connections open", n, request(0), app.Postgres.Stats().Open),
-		Expected: fmt.Sprintf("%d: no request holds more than one", n),
-		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same, once the pool has a limit. Nobody ever gets any further.",
-	})
-	next.Open()
-	for _, answer := range end(pending) {
-		lab.Require(t, answer.Status < 300, lab.Finding{
-			Measured: fmt.Sprintf("%d times %s at once: one of them answered %d", n, request(0), answer.Status),
-			Expected: "a success for each of them",
-			Why:      "There is a connection for each of them.",
-		})
-	}
-}
-
-func allDone(pending []*lab.Pending) bool {
-	for _, p := range pending {
-		if !p.Answered() {
-			return false
-		}
-	}
-	return true
 }

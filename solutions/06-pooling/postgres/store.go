@@ -105,7 +105,6 @@ func domainError(doing string, err error) error {
 func unavailable(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, context.Canceled) ||
 		errors.Is(err, sql.ErrTxDone) ||
 		errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.ErrUnexpectedEOF) ||
