@@ -204,7 +204,6 @@ func TestFaultsAreBareOutsideAndWholeInside(t *testing.T) {
 		Measured: "GET /faults/panic panicked, and no line of the log names faults.go, where it happened",
 		Expected: "the stack of the panic in the log",
 		Why:      "\"index out of range\" tells you nothing without the line. The next one like it may come in a week.",
-		Try:      "FAULTS=on go tool workshop run NN, then curl -i localhost:8080/faults/panic",
 	})
 }
 
