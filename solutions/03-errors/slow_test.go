@@ -1,17 +1,11 @@
 package main_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -139,32 +133,6 @@ func TestSlowClientsLeaveNothingBehind(t *testing.T) {
 		Measured: fmt.Sprintf("%d of %d clients that had sent half a request still had their connection after %v, with %s", open, clients, patience, readTimeout),
 		Expected: "none",
 		Why:      "Half requests pile up by themselves: phones in tunnels, laptops that fall asleep. Nobody has to attack you.",
-	})
-}
-
-// The client asks for more and more, and reads none of the answers. When all buffers
-// between the two are full, the API waits for a client that takes nothing.
-func TestClientThatReadsNothingIsCutOff(t *testing.T) {
-	lab.Task(t, 4)
-	t.Parallel()
-	const full = 4 * time.Second // without another request being taken
-	app := lab.Start(t, lab.Env("WRITE_TIMEOUT=500ms"), lab.Env("READ_TIMEOUT=1m"))
-	client, err := net.Dial("tcp", strings.TrimPrefix(app.Instances[0].URL, "http://"))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = client.Close() })
-	requests := []byte(strings.Repeat("GET /nothing HTTP/1.1\r\nHost: boxoffice\r\n\r\n", 100))
-	for err == nil {
-		_ = client.SetWriteDeadline(time.Now().Add(full))
-		_, err = client.Write(requests)
-	}
-	// What is on its way may keep the end of the connection from getting here. So the
-	// client now reads: up to the end, or until it hears no more.
-	_ = client.SetReadDeadline(time.Now().Add(patience))
-	_, err = io.Copy(io.Discard, client)
-	lab.Require(t, !errors.Is(err, os.ErrDeadlineExceeded), lab.Finding{
-		Measured: fmt.Sprintf("a client sent requests and read no answer, until the API took no more requests for %v; it kept the connection all the same, with WRITE_TIMEOUT=500ms", full),
-		Expected: "a connection that is closed soon after WRITE_TIMEOUT",
-		Why:      "A client can be slow to listen, too. For each one, a handler waits in the middle of its answer, with all that it holds.",
 	})
 }
 
