@@ -115,7 +115,7 @@ func (a *App) startInstances(n int, environment []string) {
 	for i := range n {
 		instance := newInstance(instanceName(i), environment)
 		a.Instances = append(a.Instances, instance)
-		a.t.Cleanup(instance.Kill)
+		a.t.Cleanup(instance.end)
 		group.Go(func() { errs[i] = instance.start() })
 	}
 	if usesRedis() {

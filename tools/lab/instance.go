@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -34,6 +33,7 @@ type Instance struct {
 	URL string
 
 	environment []string
+	release     func() // gives the port back; nil before there is one
 	logs        logBuffer
 
 	mu      sync.Mutex
@@ -58,10 +58,12 @@ func newInstance(name string, environment []string) *Instance {
 func (i *Instance) start() error {
 	var err error
 	for range portTries {
-		address := freeAddress()
+		address, release := ports.free()
 		if err = i.startOn(address); !errors.Is(err, errPortTaken) {
+			i.release = release
 			return err
 		}
+		release()
 	}
 	return err
 }
@@ -176,6 +178,14 @@ func (i *Instance) Kill() {
 	_ = p.stdin.Close()
 }
 
+// end kills the instance for good.
+func (i *Instance) end() {
+	i.Kill()
+	if i.release != nil {
+		i.release()
+	}
+}
+
 // Restart starts the instance again on the same address; it kills it first if
 // it still runs.
 func (i *Instance) Restart() error {
@@ -230,19 +240,6 @@ func childEnvironment() []string {
 		}
 	}
 	return environment
-}
-
-// freeAddress finds a free loopback port below the range that the system hands
-// out to clients, so that no connection takes it meanwhile.
-func freeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			_ = listener.Close()
-			return address
-		}
-	}
 }
 
 func indent(text, prefix string) string {
