@@ -50,6 +50,13 @@ func TestOpenNamesTheBrokenLesson(t *testing.T) {
 	}
 }
 
+func TestOpenNamesHintsWithoutATask(t *testing.T) {
+	c := coursetest.New(t)
+	coursetest.Write(t, c.Steps[1].HintsPath, "7: [What for?]\n")
+	_, err := course.Open(c.Root)
+	assert.ErrorContains(t, err, "02-doubling.yaml: the lesson has no task 7")
+}
+
 func TestFindByNumberNameAndFolder(t *testing.T) {
 	c := coursetest.New(t)
 	for _, arg := range []string{"1", "01", "adding", "01-adding", "Adding", "steps/01-adding", "./steps/01-adding/"} {

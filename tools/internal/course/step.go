@@ -29,6 +29,7 @@ type Step struct {
 	Dir         string // steps/06-pooling, absolute; the learner's
 	SolutionDir string // solutions/06-pooling, absolute; the course's
 	LessonPath  string // site/content/steps/06-pooling.md, absolute
+	HintsPath   string // site/content/hints/06-pooling.yaml, absolute
 
 	// Introduces are the files, and the folders ending in a slash, that the starter adds,
 	// changes or drops against the solution before it without a gap in them.
@@ -54,7 +55,6 @@ type frontMatter struct {
 	Tasks    []struct {
 		Title string   `yaml:"title"`
 		Tests []string `yaml:"tests"`
-		Hints []string `yaml:"hints"`
 	} `yaml:"tasks"`
 	Introduces []string `yaml:"introduces"`
 }
@@ -74,7 +74,32 @@ func readStep(root, path string) (*Step, error) {
 	if err := yaml.UnmarshalWithOptions(head, &m, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("read the front matter of %s: %w", path, err)
 	}
-	return newStep(root, path, m), nil
+	s := newStep(root, path, m)
+	return s, s.readHints()
+}
+
+// readHints reads the hints of each task, which stand in a file of their own: whoever
+// opens a lesson must not see them first. A step may have none yet.
+func (s *Step) readHints() error {
+	src, err := os.ReadFile(s.HintsPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read hints: %w", err)
+	}
+	var hints map[int][]string
+	if err := yaml.Unmarshal(src, &hints); err != nil {
+		return fmt.Errorf("read %s: %w", s.HintsPath, err)
+	}
+	for number, of := range hints {
+		task := s.Task(number)
+		if task == nil {
+			return fmt.Errorf("read %s: the lesson has no task %d", s.HintsPath, number)
+		}
+		task.Hints = of
+	}
+	return nil
 }
 
 func newStep(root, path string, m frontMatter) *Step {
@@ -87,10 +112,11 @@ func newStep(root, path string, m frontMatter) *Step {
 		Dir:         filepath.Join(root, "steps", name),
 		SolutionDir: filepath.Join(root, "solutions", name),
 		LessonPath:  path,
+		HintsPath:   filepath.Join(root, "site", "content", "hints", name+".yaml"),
 		Introduces:  m.Introduces,
 	}
 	for i, t := range m.Tasks {
-		s.Tasks = append(s.Tasks, Task{Number: i + 1, Title: t.Title, Tests: t.Tests, Hints: t.Hints})
+		s.Tasks = append(s.Tasks, Task{Number: i + 1, Title: t.Title, Tests: t.Tests})
 	}
 	return s
 }

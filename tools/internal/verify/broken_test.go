@@ -20,6 +20,7 @@ type broken struct {
 const (
 	lesson1  = "site/content/steps/01-price.md"
 	lesson2  = "site/content/steps/02-limit.md"
+	hints1   = "site/content/hints/01-price.yaml"
 	wrong1   = "solutions/01-price/wrong-answers/"
 	sum      = wrong1 + "sum.patch"
 	inFile   = wrong1 + "in-another-file.patch"
@@ -42,14 +43,17 @@ func TestBrokenText(t *testing.T) {
 			[]string{lesson2, "builds_on names step 7"}},
 		{"task without a title", "front-matter", func(f fixture) { f.replace(lesson2, "At most eight tickets an order", "''") },
 			[]string{lesson2, "task 1 has no title"}},
-		{"no tasks", "front-matter", func(f fixture) { f.write(lesson1, "---\ntitle: a\nsummary: b\n---\n") },
+		{"no tasks", "front-matter", func(f fixture) {
+			f.write(lesson1, "---\ntitle: a\nsummary: b\n---\n")
+			f.write(hints1, "")
+		},
 			[]string{lesson1, "there are no tasks"}},
 		{"dead link", "links", func(f fixture) { f.replace(lesson1, "(02-limit.md)", "(02-limits.md)") },
-			[]string{lesson1, "line 17 links to 02-limits.md"}},
+			[]string{lesson1, "line 14 links to 02-limits.md"}},
 		{"file of a code block", "links", func(f fixture) { f.replace(lesson1, "file=solutions/01-price/main.go", "file=main.go") },
-			[]string{lesson1, "line 19 pulls code from main.go"}},
+			[]string{lesson1, "line 16 pulls code from main.go"}},
 		{"region of a code block", "links", func(f fixture) { f.replace(solution, "// region total", "// region totals") },
-			[]string{lesson1, "line 19 pulls region total from solutions/01-price/main.go"}},
+			[]string{lesson1, "line 16 pulls region total from solutions/01-price/main.go"}},
 		{"minutes in a table", "minutes", func(f fixture) { f.replace("README.md", "15 min", "20 min") },
 			[]string{"README.md", "line 6 says 20 minutes for 02-limit, its lesson says 15"}},
 		{"minutes of a track", "minutes", func(f fixture) { f.replace("site/content/half-day.md", "25", "30") },
@@ -60,8 +64,8 @@ func TestBrokenText(t *testing.T) {
 func TestBrokenTasks(t *testing.T) {
 	t.Parallel()
 	tryAll(t, []broken{
-		{"one hint", "tasks", func(f fixture) { f.replace(lesson1, "      - What does one ticket cost?\n", "") },
-			[]string{lesson1, "task 1 has 1 of at least 2 hints"}},
+		{"one hint", "tasks", func(f fixture) { f.replace(hints1, "  - What does one ticket cost?\n", "") },
+			[]string{hints1, "task 1 has 1 of at least 2 hints"}},
 		{"no tests", "tasks", func(f fixture) { f.replace(lesson2, "[TestOrdersAreLimited]", "[]") },
 			[]string{lesson2, "task 1 has no tests"}},
 		{"unknown test", "tasks", func(f fixture) { f.replace(lesson2, "TestOrdersAreLimited", "TestOrdersAreLimitd") },

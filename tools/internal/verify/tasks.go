@@ -66,7 +66,7 @@ func tasks(w *work, s *course.Step) {
 			w.add(s.LessonPath, "task %d has no tests", t.Number)
 		}
 		if n := len(t.Hints); n < minHints {
-			w.add(s.LessonPath, "task %d has %d of at least %d hints", t.Number, n, minHints)
+			w.add(s.HintsPath, "task %d has %d of at least %d hints", t.Number, n, minHints)
 		}
 		for _, name := range t.Tests {
 			declares(w, s, t, name, tests)

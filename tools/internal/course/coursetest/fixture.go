@@ -49,8 +49,10 @@ func files() map[string]string {
 	return map[string]string{
 		"go.work": "go 1.26.0\n\nuse (\n\t./solutions/01-adding\n\t./solutions/02-doubling\n" +
 			"\t./steps/01-adding\n\t./steps/02-doubling\n)\n",
-		"site/content/steps/01-adding.md":   addingLesson,
-		"site/content/steps/02-doubling.md": doublingLesson,
+		"site/content/steps/01-adding.md":     addingLesson,
+		"site/content/hints/01-adding.yaml":   addingHints,
+		"site/content/hints/02-doubling.yaml": doublingHints,
+		"site/content/steps/02-doubling.md":   doublingLesson,
 
 		"solutions/01-adding/go.mod":              "module example.com/boxoffice/solutions/01-adding\n\ngo 1.26.0\n",
 		"solutions/01-adding/main.go":             addingMain("solutions", "return number.Add(a, b)"),
@@ -83,12 +85,19 @@ learned:
 tasks:
   - title: Add returns the sum
     tests: [TestAdd]
-    hints: [What does plus do?, "Look at Add in main.go.", "return number.Add(a, b)"]
   - title: negative numbers count
     tests: [TestNegative]
-    hints: [Which way does minus go?]
 ---
 # Adding up
+`
+
+const addingHints = `
+1: [What does plus do?, "Look at Add in main.go.", "return number.Add(a, b)"]
+2: [Which way does minus go?]
+`
+
+const doublingHints = `
+1: [What is twice?]
 `
 
 const doublingLesson = `---
@@ -101,7 +110,6 @@ learned: [Twice is plus itself.]
 tasks:
   - title: Double returns twice the number
     tests: [TestDouble]
-    hints: [What is twice?]
 ---
 # Doubling
 `
