@@ -158,7 +158,7 @@ func (s *stand) migrate(ctx context.Context, databaseURL string) error {
 // passedOn are the variables of the shell that the API sees: those that it is
 // configured with, but for the services that the workshop starts.
 var passedOn = []string{
-	"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS", "READ_TIMEOUT", "IDLE_TIMEOUT",
+	"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS", "READ_TIMEOUT", "WRITE_TIMEOUT", "IDLE_TIMEOUT",
 	"REQUEST_TIMEOUT", "SLOW_QUERY", "TOKEN_TTL", "LOGIN_LOCKOUT", "FAULTS",
 }
 
