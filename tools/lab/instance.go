@@ -209,10 +209,15 @@ func (i *Instance) Running() bool {
 	}
 }
 
-// endsWithin waits for the end of a process.
-func (i *Instance) endsWithin(patience time.Duration) bool {
+// closesWithin reports whether the channel is closed, now or within that time.
+func closesWithin(c <-chan struct{}, patience time.Duration) bool {
 	select {
-	case <-i.Exited():
+	case <-c:
+		return true
+	default:
+	}
+	select {
+	case <-c:
 		return true
 	case <-time.After(patience):
 		return false

@@ -50,23 +50,28 @@ func (a *App) LogsWith(field, value string) []LogLine {
 
 // field is the value of a field as text.
 func (l LogLine) field(path string) (text string, ok bool) {
-	value, ok := l.Fields[path]
-	for fields := l.Fields; !ok; {
-		name, rest, nested := strings.Cut(path, ".")
-		if !nested {
-			return "", false
-		}
-		if fields, nested = fields[name].(map[string]any); !nested {
-			return "", false
-		}
-		path = rest
-		value, ok = fields[path]
+	value, ok := lookUp(l.Fields, path)
+	if !ok {
+		return "", false
 	}
 	if text, isText := value.(string); isText {
 		return text, true
 	}
 	encoded, err := json.Marshal(value)
 	return string(encoded), err == nil
+}
+
+// lookUp finds a field by its name, or by the path to it through nested objects.
+func lookUp(fields map[string]any, path string) (value any, ok bool) {
+	if value, ok := fields[path]; ok {
+		return value, true
+	}
+	name, rest, _ := strings.Cut(path, ".")
+	inner, isObject := fields[name].(map[string]any)
+	if !isObject {
+		return nil, false
+	}
+	return lookUp(inner, rest)
 }
 
 // logLineShown is how much of a log line a failed test shows, in bytes: a stack in

@@ -52,7 +52,7 @@ func (p *Pending) Answered() bool {
 // within that time. After Leave, it returns a response with Err set.
 func (p *Pending) Wait(within time.Duration) *Response {
 	p.app.t.Helper()
-	if !p.endsWithin(within) {
+	if !closesWithin(p.done, within) {
 		p.app.troubled.Store(true)
 		p.app.t.Fatal(Finding{
 			Measured: fmt.Sprintf("%s is still waiting for its answer after %v", p.request, within),
@@ -65,20 +65,6 @@ func (p *Pending) Wait(within time.Duration) *Response {
 		p.app.t.Fatal(p.app.noAnswer(p.response).String())
 	}
 	return p.response
-}
-
-func (p *Pending) endsWithin(patience time.Duration) bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-	}
-	select {
-	case <-p.done:
-		return true
-	case <-time.After(patience):
-		return false
-	}
 }
 
 func (p *Pending) curl() string {

@@ -228,7 +228,7 @@ func (a *App) noAnswer(r *Response) Finding {
 		Why:      "A client that gets no answer doesn't know whether its order went through, and asks again.",
 		Try:      r.Curl(),
 	}
-	if instance.endsWithin(exitNotice) {
+	if closesWithin(instance.Exited(), exitNotice) {
 		f.Measured = fmt.Sprintf("%s got no answer, since the API ended while it ran (%s)", r.request, exitText(instance.current().err))
 		f.Why = "One bad request must never take down the requests of everybody else."
 	}

@@ -20,17 +20,18 @@ func (t *Tap) Refuse(refuse bool) { t.refuse.Store(refuse) }
 // server that has no connection left says 53300, one that still starts says 57P03. Those that are
 // open stay.
 func (t *Tap) RefuseWith(code, text string) {
-	var fatal []byte
-	if code != "" {
-		fatal = errorResponse("FATAL", code, text)
+	if code == "" {
+		t.fatal.Store(nil)
+		return
 	}
+	fatal := errorResponse("FATAL", code, text)
 	t.fatal.Store(&fatal)
 }
 
 // refuseWith answers a client that has said who it is, and reports whether it is refused.
 func (t *Tap) refuseWith(client net.Conn) bool {
 	fatal := t.fatal.Load()
-	if fatal == nil || *fatal == nil {
+	if fatal == nil {
 		return false
 	}
 	t.countRefused()

@@ -12,13 +12,19 @@ func installCommand(goos, release string) string {
 	if goos == "darwin" {
 		return "brew install postgresql@17   (or Postgres.app from https://postgresapp.com)"
 	}
+	return forDistribution(release, installCommands, "see https://www.postgresql.org/download/")
+}
+
+// forDistribution chooses the command for the system that /etc/os-release
+// describes, or for one that it is like.
+func forDistribution(release string, commands map[string]string, otherwise string) string {
 	fields := osRelease(release)
 	for _, id := range strings.Fields(fields["ID"] + " " + fields["ID_LIKE"]) {
-		if command, ok := installCommands[id]; ok {
+		if command, ok := commands[id]; ok {
 			return command
 		}
 	}
-	return "see https://www.postgresql.org/download/"
+	return otherwise
 }
 
 var installCommands = map[string]string{
@@ -47,13 +53,7 @@ func redisInstallCommand(goos, release string) string {
 	if goos == "darwin" {
 		return "brew install redis"
 	}
-	fields := osRelease(release)
-	for _, id := range strings.Fields(fields["ID"] + " " + fields["ID_LIKE"]) {
-		if command, ok := redisInstallCommands[id]; ok {
-			return command
-		}
-	}
-	return "see https://valkey.io/download/"
+	return forDistribution(release, redisInstallCommands, "see https://valkey.io/download/")
 }
 
 var redisInstallCommands = map[string]string{
