@@ -193,9 +193,13 @@ func holds(w *work, earlier, later *course.Step) {
 	w.green(later.SolutionDir, runner.Options{Step: earlier, Dir: later.SolutionDir, Overlay: overlay})
 }
 
+// mainTest is the test file that says what the lab starts, such as a worker: it belongs to
+// the code, not to the tests.
+const mainTest = "main_test.go"
+
 // transplant is the overlay that puts the tests of one step in the place of another's.
 // Only those at the root of the module know nothing of its insides: tests in packages
-// below are taken away and none put there.
+// below are taken away and none put there. The other step's main_test.go stays.
 func transplant(from, to *course.Step) (map[string]string, error) {
 	own, err := to.TestFiles()
 	theirs, err2 := from.TestFiles()
@@ -204,10 +208,12 @@ func transplant(from, to *course.Step) (map[string]string, error) {
 	}
 	overlay := map[string]string{}
 	for _, rel := range own {
-		overlay[filepath.Join(to.SolutionDir, rel)] = ""
+		if rel != mainTest {
+			overlay[filepath.Join(to.SolutionDir, rel)] = ""
+		}
 	}
 	for _, rel := range theirs {
-		if !strings.Contains(rel, "/") {
+		if !strings.Contains(rel, "/") && (rel != mainTest || !slices.Contains(own, mainTest)) {
 			overlay[filepath.Join(to.SolutionDir, rel)] = filepath.Join(from.SolutionDir, rel)
 		}
 	}

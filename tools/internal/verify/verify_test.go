@@ -154,6 +154,31 @@ func TestStepNarrowsTheRound(t *testing.T) {
 	}
 }
 
+// A later step's main_test.go may tell the lab of a worker, without which the tests of
+// earlier steps would wait for its mail in vain.
+func TestEarlierTestsRunUnderTheLaterMain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, step := range []string{"01-price", "02-limit"} {
+		f.write("solutions/"+step+"/main_test.go", "package main\n\n// of "+step+"\n")
+	}
+	c := f.open()
+	overlay, err := transplant(c.Steps[0], c.Steps[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := c.Steps[1].SolutionDir
+	if with, ok := overlay[filepath.Join(to, mainTest)]; ok {
+		t.Errorf("main_test.go becomes %q", with)
+	}
+	if with := overlay[filepath.Join(to, "price_test.go")]; with != filepath.Join(c.Steps[0].SolutionDir, "price_test.go") {
+		t.Errorf("price_test.go becomes %q", with)
+	}
+	if with, ok := overlay[filepath.Join(to, "limit_test.go")]; !ok || with != "" {
+		t.Errorf("limit_test.go becomes %q, %t", with, ok)
+	}
+}
+
 func TestUnknownCheckIsRefused(t *testing.T) {
 	_, err := Run(t.Context(), Options{Course: &course.Course{Root: t.TempDir()}, Only: []string{"tests"}})
 	if err == nil || !strings.Contains(err.Error(), `no check "tests"`) || !strings.Contains(err.Error(), "wrong-answers") {
