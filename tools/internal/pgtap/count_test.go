@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,7 @@ func TestArgumentsTakeTwoTripsAndAreOneQuery(t *testing.T) {
 	assert.Equal(t, 1, got.Parses)
 	require.Len(t, statements, 1)
 	assert.Equal(t, []string{"7", "it's", "NULL"}, statements[0].Args)
+	assert.Equal(t, []pgtap.Param{{Value: "7"}, {Value: "it's"}, {Null: true}}, statements[0].Params)
 }
 
 func TestBinaryParametersTakeOneTrip(t *testing.T) {
@@ -69,6 +71,7 @@ func TestBinaryParametersTakeOneTrip(t *testing.T) {
 	assert.Equal(t, 1, got.RoundTrips)
 	require.Len(t, statements, 1)
 	assert.Equal(t, []string{`\x01ff`, "3"}, statements[0].Args)
+	assert.Equal(t, []pgtap.Param{{Value: "\x01\xff", Binary: true}, {Value: "3"}}, statements[0].Params)
 }
 
 func TestPreparedStatementIsParsedOnce(t *testing.T) {
@@ -283,6 +286,20 @@ func TestBigResultIsCountedToTheRow(t *testing.T) {
 	assert.Greater(t, got.Bytes, statements[0].Bytes)
 }
 
+func TestManyParametersPass(t *testing.T) {
+	tap, db := start(t, "")
+	ids := make([]any, 40_000)
+	var list strings.Builder
+	for i := range ids {
+		ids[i] = i
+		fmt.Fprintf(&list, ", $%d::int", i+1)
+	}
+	var n int
+	require.NoError(t, db.QueryRow("SELECT cardinality(ARRAY["+list.String()[2:]+"])", ids...).Scan(&n))
+	assert.Equal(t, len(ids), n)
+	assert.Len(t, tap.Statements()[0].Args, len(ids))
+}
+
 func TestHugeRowsPass(t *testing.T) {
 	tap, db := start(t, "")
 	want := strings.Repeat("boxoffice, ", 100_000)
@@ -291,6 +308,7 @@ func TestHugeRowsPass(t *testing.T) {
 	assert.True(t, got == want, "a megabyte comes back as it went")
 	st := tap.Statements()[0]
 	assert.Less(t, len(st.Args[0]), 5_000, "the log keeps the beginning of an argument")
+	assert.Equal(t, []pgtap.Param{{Lost: true}}, st.Params)
 	assert.Greater(t, st.Bytes, 1<<20)
 }
 

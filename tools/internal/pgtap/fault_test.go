@@ -87,6 +87,90 @@ func TestHoldRowsStopsTheEndOfAReplyOfSoManyRows(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+func TestHoldReplyStopsTheEndOfTheReply(t *testing.T) {
+	for name, query := range map[string]string{
+		"autocommit":    "INSERT INTO told SELECT n FROM generate_series(1, $1::int) n",
+		"many rows":     "INSERT INTO told SELECT n FROM generate_series(1, $1::int) n RETURNING repeat('x', 100)",
+		"in one string": "BEGIN; INSERT INTO told VALUES (1); COMMIT; SELECT 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			count := table(t, "told")
+			tap, db := start(t, "")
+			gate := tap.HoldReply(pgtap.Writes("told"))
+			args := []any{1000}
+			if name == "in one string" {
+				args = nil
+			}
+			done := exec(within(t), db, query, args...)
+			reached(t, gate.Reached())
+			assert.NotZero(t, count(), "the server has committed")
+			assert.Empty(t, done)
+			assert.Len(t, tap.Running(), 1)
+			gate.Open()
+			require.NoError(t, <-done)
+			assert.Equal(t, 1, gate.Hits())
+		})
+	}
+}
+
+func TestHoldReplyHoldsErrors(t *testing.T) {
+	tap, db := start(t, "")
+	gate := tap.HoldReply(pgtap.Work)
+	done := exec(within(t), db, "SELECT 1 / n FROM generate_series(0, $1::int) n", 1)
+	reached(t, gate.Reached())
+	assert.Empty(t, done)
+	gate.Open()
+	require.Error(t, <-done)
+}
+
+// A statement of a client that is gone when the gate opens must not run, however close together the
+// two are, and whatever was sent behind it.
+func TestWhatADeadClientSentStaysAtTheGate(t *testing.T) {
+	count := table(t, "orphaned")
+	for _, messages := range [][][]byte{
+		{simple("INSERT INTO orphaned VALUES (1)")},
+		{statement("INSERT INTO orphaned VALUES (1)"), syncNow()},
+	} {
+		tap := newTap(t)
+		for range 50 {
+			gate := tap.Hold(pgtap.Writes("orphaned"))
+			c := dial(t, tap)
+			c.send(messages...)
+			reached(t, gate.Reached())
+			c.conn.Close()
+			gate.Open()
+		}
+		c := dial(t, tap)
+		c.send(simple("BEGIN"))
+		c.until('Z')
+		gate := tap.Hold(pgtap.Verb("SELECT"))
+		c.send(simple("INSERT INTO orphaned VALUES (2)"))
+		c.until('Z')
+		c.send(simple("SELECT 1"), simple("COMMIT"), frame('X'))
+		reached(t, gate.Reached())
+		c.conn.Close()
+		gate.Open()
+		eventually(t, "all sessions have ended", func() bool { return tap.Stats().Open == 0 })
+	}
+	assert.Zero(t, count())
+}
+
+func TestADeadClientLeavesWhatTheServerHasDone(t *testing.T) {
+	count := table(t, "done")
+	tap := newTap(t)
+	gate := tap.HoldReply(pgtap.Verb("COMMIT"))
+	c := dial(t, tap)
+	c.query("BEGIN")
+	c.query("INSERT INTO done VALUES (1)")
+	c.send(simple("COMMIT"))
+	reached(t, gate.Reached())
+	assert.Equal(t, 1, count())
+	c.conn.Close()
+	eventually(t, "the session has ended", func() bool { return tap.Stats().Open == 0 })
+	gate.Open()
+	assert.Equal(t, 1, count())
+}
+
 // Without the tap's help lib/pq would hang here: it waits for the answer to the statement that it
 // cancelled, which the server never saw.
 func TestCancelFreesAHeldStatement(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"example.com/boxoffice/tools/internal/peer"
 )
 
 // Delay makes each round trip take d longer, new connections and cancel requests included: the
@@ -125,21 +127,50 @@ func (t *Tap) sleep(d time.Duration) bool {
 	}
 }
 
-// watchful pauses like pause, and notices when the client hangs up meanwhile.
+// watchful pauses like pause, and fails when the client has hung up meanwhile: whatever was sent by
+// one that is gone when the pause is over stays here.
 func (s *session) watchful(m *stream, over, cancelled <-chan struct{}) error {
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
-		_, err := m.r.Peek(m.r.Buffered() + 1)
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, bufio.ErrBufferFull) {
-			s.close()
-		}
+		s.watch(m)
 	}()
 	err := s.pause(m, over, cancelled)
 	s.client.SetReadDeadline(time.Unix(1, 0))
 	<-looked
 	s.client.SetReadDeadline(time.Time{})
+	if err == nil && s.left(m) {
+		s.close()
+		return net.ErrClosed
+	}
 	return err
+}
+
+// watch reads ahead until the read deadline, and closes the session when the client hangs up. It can't
+// see past what fills the buffer.
+func (s *session) watch(m *stream) {
+	for {
+		_, err := m.r.Peek(m.r.Buffered() + 1)
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, bufio.ErrBufferFull):
+			return
+		default:
+			s.close()
+			return
+		}
+	}
+}
+
+// left reports whether the client has hung up by now, be it behind messages that are still to be read.
+func (s *session) left(m *stream) bool {
+	for {
+		data, gone := peer.Look(s.client)
+		if gone || !data || m.r.Buffered() == m.r.Size() {
+			return gone
+		}
+		m.r.Peek(m.r.Buffered() + 1) // it is there
+	}
 }
 
 // pause waits until one of the channels is closed. It fails when the session ends first.

@@ -11,17 +11,24 @@ import (
 // A cancel request frees the statement it is for, as it would if PostgreSQL were busy with it: held
 // before the server, it fails with 57014 and never runs; held in its reply, it goes on to whatever
 // end the server gave it.
+//
+// A client that hangs up while its statement is held before the server takes it along: what was held
+// of a client that is gone when the gate opens never reaches the server, and PostgreSQL rolls its
+// transaction back. A process that was killed is gone as soon as anybody can see that it has ended.
 type Gate struct {
 	tap     *Tap
 	match   Match
-	rows    int // that pass before a reply is held; beforeServer: the statement itself is
+	rows    int // that pass before a reply is held; or beforeServer, or atEnd
 	hits    int // guarded by tap.mu
 	opening sync.Once
 	opened  chan struct{}
 	reached chan struct{}
 }
 
-const beforeServer = -1
+const (
+	beforeServer = -1 // the statement itself is held
+	atEnd        = -2 // the word that it is done is held
+)
 
 // Hold stops each statement that matches before the server sees it.
 func (t *Tap) Hold(m Match) *Gate { return t.addGate(m, beforeServer) }
@@ -29,6 +36,12 @@ func (t *Tap) Hold(m Match) *Gate { return t.addGate(m, beforeServer) }
 // HoldRows stops the reply to each statement that matches once n rows have passed: the next row, or
 // the word that there is none, waits. A reply of fewer rows passes.
 func (t *Tap) HoldRows(n int, m Match) *Gate { return t.addGate(m, max(n, 0)) }
+
+// HoldReply stops the end of the reply to each statement that matches: its rows have passed, and the
+// word that it is done waits. The server has done all of the round trip by then, and committed what
+// there was to commit. An error that comes before the statement runs, since it can't be parsed or its
+// parameters don't fit, passes.
+func (t *Tap) HoldReply(m Match) *Gate { return t.addGate(m, atEnd) }
 
 func (t *Tap) addGate(m Match, rows int) *Gate {
 	g := &Gate{tap: t, match: m, rows: rows, opened: make(chan struct{}), reached: make(chan struct{})}
@@ -107,8 +120,13 @@ func (s *session) holdReply(m *stream, kind byte) error {
 	}
 	st, ok := s.answered()
 	for _, g := range gates {
-		if !ok || g.rows != st.Rows || !g.match(st) {
+		if !ok || !g.waitsFor(kind, st.Rows) || !g.match(st) {
 			continue
+		}
+		if g.rows == atEnd {
+			if err := m.awaitEnd(); err != nil {
+				return err
+			}
 		}
 		h := s.stopAt(g, &s.replyHold, nil)
 		if err := s.pause(m, g.opened, h.cancelled); err != nil {
@@ -117,6 +135,14 @@ func (s *session) holdReply(m *stream, kind byte) error {
 		s.goOn(&s.replyHold)
 	}
 	return nil
+}
+
+// waitsFor reports whether the gate holds a reply that comes after so many rows.
+func (g *Gate) waitsFor(kind byte, rows int) bool {
+	if g.rows != atEnd {
+		return g.rows == rows
+	}
+	return kind == msgCommandComplete || kind == msgEmptyQueryResponse || kind == msgErrorResponse
 }
 
 // answers reports whether a reply is a row or a statement's end.

@@ -144,6 +144,28 @@ func (m *stream) piece(n int) ([]byte, error) {
 	return m.r.Peek(min(n, m.r.Buffered()))
 }
 
+// awaitEnd waits until the end of the server's round trip has arrived behind the message last read
+// whole. It gives up when the buffer is full before.
+func (m *stream) awaitEnd() error {
+	if err := m.w.Flush(); err != nil {
+		return err
+	}
+	for offset := 0; ; {
+		arrived, err := m.r.Peek(offset + headerSize)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		header := arrived[offset:]
+		if header[0] == msgReadyForQuery {
+			return nil
+		}
+		offset += 1 + int(binary.BigEndian.Uint32(header[1:]))
+	}
+}
+
 // flushBefore sends on all that was passed if reading n bytes would have to wait.
 func (m *stream) flushBefore(n int) error {
 	if m.r.Buffered() >= n {
@@ -172,7 +194,7 @@ func (f *fields) byte() byte {
 
 func (f *fields) int16() int {
 	if part := f.take(2); len(part) == 2 {
-		return int(int16(binary.BigEndian.Uint16(part)))
+		return int(binary.BigEndian.Uint16(part)) // PostgreSQL takes up to 65,535 parameters
 	}
 	return 0
 }

@@ -23,7 +23,7 @@ type prepared struct {
 // to fetch all rows.
 type portal struct {
 	prepared  *prepared
-	args      []string
+	args      arguments
 	statement *Statement // nil until executed
 }
 

@@ -163,7 +163,7 @@ func (s *session) nextOf(r *request) {
 	if len(r.rest) == 0 {
 		return
 	}
-	r.statement = s.begin(r.rest[0], nil)
+	r.statement = s.begin(r.rest[0], arguments{})
 	r.rest = r.rest[1:]
 }
 
@@ -213,7 +213,7 @@ func (s *session) culprit(r *request, dropped []*request) *Statement {
 	}
 	switch r.kind {
 	case msgParse:
-		return s.begin(r.prepared.sql, nil)
+		return s.begin(r.prepared.sql, arguments{})
 	case msgBind:
 		return s.begin(r.portal.prepared.sql, r.portal.args)
 	}

@@ -143,7 +143,7 @@ func (s *session) query(sql string) *request {
 	if len(parts) > 0 {
 		sql, r.rest = parts[0], parts[1:]
 	}
-	r.statement = s.begin(sql, nil)
+	r.statement = s.begin(sql, arguments{})
 	return r
 }
 
@@ -164,7 +164,7 @@ func (s *session) bind(f *fields) *request {
 	if p.prepared == nil {
 		p.prepared = &prepared{}
 	}
-	p.args = arguments(f, p.prepared.types)
+	p.args = readArguments(f, p.prepared.types)
 	s.portals[name] = p
 	return &request{kind: msgBind, portal: p}
 }
@@ -203,11 +203,12 @@ func (s *session) closeNamed(f *fields) *request {
 }
 
 // begin counts and logs a statement that the client asks for.
-func (s *session) begin(sql string, args []string) *Statement {
+func (s *session) begin(sql string, args arguments) *Statement {
 	st := &Statement{
 		Connection:    s.id,
 		SQL:           sql,
-		Args:          args,
+		Args:          args.text,
+		Params:        args.params,
 		InTransaction: s.inTransaction,
 		Start:         time.Now(),
 	}

@@ -7,6 +7,7 @@ type Statement struct {
 	Connection int      // counts from 1 in the order that connections were opened
 	SQL        string   // as the API sent it, placeholders and all
 	Args       []string // the values of $1, $2, … as text; NULL for none; long ones end in …
+	Params     []Param  // the same as they were sent
 
 	InTransaction bool // it ran between BEGIN and COMMIT
 	Cancelled     bool // a cancel request came while it ran
@@ -20,6 +21,14 @@ type Statement struct {
 	Start time.Time // when the API sent it
 	End   time.Time // when PostgreSQL had answered it
 	Done  bool      // whether it has
+}
+
+// Param is the value of a placeholder as it was sent.
+type Param struct {
+	Value  string // in PostgreSQL's text or binary form of the placeholder's type
+	Binary bool   // which of them it is
+	Null   bool   // there is no value
+	Lost   bool   // the value was longer than a megabyte and is not kept
 }
 
 // Verb returns the first word of the statement in capitals: SELECT, INSERT, BEGIN, … It is "" for an

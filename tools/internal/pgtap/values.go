@@ -27,22 +27,41 @@ const (
 // maxArg is how many bytes of an argument the log keeps.
 const maxArg = 4 << 10
 
-// arguments reads the values from a Bind message, which f stands before the formats of.
-func arguments(f *fields, types []int) []string {
+// maxParam is how many bytes of a parameter are kept as they were sent.
+const maxParam = 1 << 20
+
+// arguments are the values of a Bind message: to be read, and as they were sent.
+type arguments struct {
+	text   []string
+	params []Param
+}
+
+// readArguments reads the values from a Bind message, which f stands before the formats of.
+func readArguments(f *fields, types []int) arguments {
 	formats := make([]int, f.int16())
 	for i := range formats {
 		formats[i] = f.int16()
 	}
-	args := make([]string, f.int16())
-	for i := range args {
-		n := f.int32()
-		if n < 0 {
-			args[i] = "NULL"
+	n := f.int16()
+	args := arguments{text: make([]string, n), params: make([]Param, n)}
+	for i := range n {
+		length := f.int32()
+		if length < 0 {
+			args.text[i], args.params[i] = "NULL", Param{Null: true}
 			continue
 		}
-		args[i] = argument(f.take(n), at(formats, i, len(formats) == 1), at(types, i, false))
+		value, format := f.take(length), at(formats, i, len(formats) == 1)
+		args.text[i] = argument(value, format, at(types, i, false))
+		args.params[i] = param(value, format)
 	}
 	return args
+}
+
+func param(value []byte, format int) Param {
+	if len(value) > maxParam {
+		return Param{Lost: true}
+	}
+	return Param{Value: string(value), Binary: format != 0}
 }
 
 // at returns the i-th of values, or 0 when there is none; a sole one may stand for all.
