@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,7 +26,8 @@ type Gate struct {
 }
 
 // Hold stops each message before it is accepted: it has come over the wire, and the sender waits to
-// hear what becomes of it.
+// hear what becomes of it. One whose sender has hung up when the gate opens is not accepted; a
+// process that was killed has hung up as soon as anybody can see that it has ended.
 func (s *Server) Hold() *Gate { return s.hold(false) }
 
 // HoldReply stops each message after it was accepted and recorded, before the sender is told.
@@ -57,8 +59,9 @@ type Refusal struct {
 	server *Server
 	code   int
 	text   string
-	left   int // guarded by server.mu; negative: no end
-	hits   int // guarded by server.mu
+	to     string // the recipient whom it is about; "" for all
+	left   int    // guarded by server.mu; negative: no end
+	hits   int    // guarded by server.mu
 }
 
 // Refuse answers messages with an error in place of accepting them: temporary for codes from 400 to
@@ -90,6 +93,25 @@ func (r *Refusal) Stop() {
 	r.left = 0
 }
 
+// RefuseTo answers with an error when a message is to go to the address, as a server does that doesn't
+// know it. All others pass. It applies until Stop; Hits counts how often the address was named.
+func (s *Server) RefuseTo(address string, code int, text string) *Refusal {
+	return s.refuse(&s.refusedTo, &Refusal{server: s, code: code, text: text, to: address})
+}
+
+// refusalFor returns the refusal that applies to a recipient, or nil.
+func (s *Server) refusalFor(address string) *Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.refusedTo {
+		if r.left != 0 && strings.EqualFold(r.to, address) {
+			r.hits++
+			return r
+		}
+	}
+	return nil
+}
+
 // Hits returns how many messages were refused.
 func (r *Refusal) Hits() int {
 	r.server.mu.Lock()
@@ -114,25 +136,34 @@ func (s *Server) use(list *[]*Refusal) *Refusal {
 	return nil
 }
 
-// wait holds a message at the gates for its stage. It reports false when the server is closed first.
-func (s *Server) wait(accepted bool) bool {
+// wait holds a message at the gates for its stage. It reports whether any was shut, and not ok when
+// the server is closed first.
+func (s *Server) wait(accepted bool) (held, ok bool) {
 	s.mu.Lock()
 	gates := s.gates
 	s.mu.Unlock()
 	for _, g := range gates {
-		if g.accepted == accepted && !s.waitAt(g) {
-			return false
+		if g.accepted != accepted || g.isOpen() {
+			continue
+		}
+		held = true
+		if !s.waitAt(g) {
+			return held, false
 		}
 	}
-	return true
+	return held, true
 }
 
-func (s *Server) waitAt(g *Gate) bool {
+func (g *Gate) isOpen() bool {
 	select {
 	case <-g.opened:
 		return true
 	default:
+		return false
 	}
+}
+
+func (s *Server) waitAt(g *Gate) bool {
 	s.mu.Lock()
 	if g.hits++; g.hits == 1 {
 		close(g.reached)

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,9 +19,16 @@ type Message struct {
 	To      []string    // of the envelope, as RCPT TO gave them
 	Header  mail.Header // nil when the message can't be parsed
 	Subject string      // decoded
-	Body    string      // decoded; the text/plain part, or else the first, of one that has several
-	Raw     []byte      // all of it, with CRLF at the end of each line
-	At      time.Time   // when it was accepted
+	// MessageID is what the header Message-ID names the message by, as <42@example.com>; "" without one.
+	MessageID string
+	Body      string    // decoded; the text/plain part, or else the first, of one that has several
+	Raw       []byte    // all of it, with CRLF at the end of each line
+	At        time.Time // when it was accepted
+}
+
+// isTo reports whether the envelope names the address.
+func (m *Message) isTo(address string) bool {
+	return slices.ContainsFunc(m.To, func(to string) bool { return strings.EqualFold(to, address) })
 }
 
 // parse reads the message's content into it. What can't be parsed stays in Raw, and the whole of it
@@ -32,6 +40,7 @@ func (m *Message) parse() {
 		return
 	}
 	m.Header = parsed.Header
+	m.MessageID = strings.TrimSpace(parsed.Header.Get("Message-ID"))
 	m.Subject = parsed.Header.Get("Subject")
 	if decoded, err := new(mime.WordDecoder).DecodeHeader(m.Subject); err == nil {
 		m.Subject = decoded

@@ -26,10 +26,11 @@ type Server struct {
 	messages []Message
 	arrived  chan struct{} // closed and made anew with each message
 
-	delay    time.Duration
-	gates    []*Gate
-	refusals []*Refusal
-	drops    []*Refusal
+	delay     time.Duration
+	gates     []*Gate
+	refusals  []*Refusal
+	refusedTo []*Refusal
+	drops     []*Refusal
 }
 
 // Start returns a server that is listening. Close it when done.
@@ -63,6 +64,22 @@ func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.messages)
+}
+
+// Inbox returns what the owner of an address sees: a mailbox shows a message once, however often it was
+// delivered, and knows it by its Message-ID (as Cyrus does, and Gmail). Messages without one are all
+// there.
+func (s *Server) Inbox(address string) []Message {
+	var inbox []Message
+	seen := map[string]bool{}
+	for _, m := range s.Messages() {
+		if !m.isTo(address) || seen[m.MessageID] {
+			continue
+		}
+		seen[m.MessageID] = m.MessageID != ""
+		inbox = append(inbox, m)
+	}
+	return inbox
 }
 
 // Count returns how many messages were accepted.

@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+
+	"example.com/boxoffice/tools/internal/peer"
 )
 
 // maxMessage is how large a message may be, in bytes.
@@ -15,6 +17,7 @@ const maxMessage = 25 << 20
 // session is one connection.
 type session struct {
 	server *Server
+	conn   net.Conn
 	text   *textproto.Conn
 	from   string
 	mail   bool // MAIL was accepted
@@ -22,7 +25,7 @@ type session struct {
 }
 
 func newSession(server *Server, conn net.Conn) *session {
-	return &session{server: server, text: textproto.NewConn(conn)}
+	return &session{server: server, conn: conn, text: textproto.NewConn(conn)}
 }
 
 // errHangUp ends a session.
@@ -96,6 +99,9 @@ func (s *session) recipient(rest string) error {
 	case !s.mail:
 		return s.reply(503, "MAIL comes first")
 	}
+	if r := s.server.refusalFor(address); r != nil {
+		return s.reply(r.code, r.text)
+	}
 	s.to = append(s.to, address)
 	return s.reply(250, "recipient noted")
 }
@@ -147,7 +153,7 @@ func (s *session) content() ([]byte, error) {
 // take accepts a message, with all the faults that are asked for.
 func (s *session) take(m Message) error {
 	server := s.server
-	if server.use(&server.drops) != nil || !server.dawdle() || !server.wait(false) {
+	if server.use(&server.drops) != nil || !server.dawdle() || !s.waitToAccept() {
 		return errHangUp
 	}
 	if r := server.use(&server.refusals); r != nil {
@@ -156,8 +162,19 @@ func (s *session) take(m Message) error {
 	m.At = time.Now()
 	m.parse()
 	server.keep(m)
-	if !server.wait(true) {
+	if _, ok := server.wait(true); !ok {
 		return errHangUp
 	}
 	return s.reply(250, "accepted")
+}
+
+// waitToAccept holds a message at the gates before it is accepted. It reports false when there is
+// nobody any more to accept it from.
+func (s *session) waitToAccept() bool {
+	held, ok := s.server.wait(false)
+	if !held || !ok {
+		return ok
+	}
+	_, gone := peer.Look(s.conn)
+	return !gone
 }

@@ -131,6 +131,85 @@ func TestHoldReplyStopsMessagesOnceAccepted(t *testing.T) {
 	require.NoError(t, <-sent)
 }
 
+// beginMail hands over a message and doesn't wait for what becomes of it.
+func beginMail(t *testing.T, server *smtpd.Server) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Addr())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	text := textproto.NewConn(conn)
+	_, _, err = text.ReadResponse(220)
+	require.NoError(t, err)
+	for _, line := range []string{"HELO shop", "MAIL FROM:<shop@example.com>", "RCPT TO:<buyer@example.com>"} {
+		require.NoError(t, text.PrintfLine("%s", line))
+		_, _, err = text.ReadResponse(250)
+		require.NoError(t, err)
+	}
+	require.NoError(t, text.PrintfLine("DATA"))
+	_, _, err = text.ReadResponse(354)
+	require.NoError(t, err)
+	require.NoError(t, text.PrintfLine("Subject: a\r\n\r\n."))
+	return conn
+}
+
+func TestWhatADeadSenderHandedOverIsNotAccepted(t *testing.T) {
+	server := start(t)
+	for range 50 {
+		gate := server.Hold()
+		conn := beginMail(t, server)
+		reached(t, gate.Reached())
+		conn.Close()
+		gate.Open()
+	}
+	require.NoError(t, server.Close())
+	assert.Zero(t, server.Count())
+}
+
+func TestWhatWasAcceptedStaysWhenTheSenderDies(t *testing.T) {
+	server := start(t)
+	gate := server.HoldReply()
+	conn := beginMail(t, server)
+	reached(t, gate.Reached())
+	conn.Close()
+	gate.Open()
+	assert.Equal(t, 1, server.Count())
+}
+
+func TestInboxShowsAMessageOnce(t *testing.T) {
+	server := start(t)
+	for _, content := range []string{
+		"Message-ID: <1@shop>\r\nSubject: one\r\n\r\n",
+		"Subject: none\r\n\r\n",
+		"message-id:  <1@shop> \r\nSubject: one again\r\n\r\n",
+		"Message-ID: <2@shop>\r\nSubject: two\r\n\r\n",
+		"Subject: none either\r\n\r\n",
+	} {
+		require.NoError(t, send(server, content))
+	}
+	var subjects, ids []string
+	for _, m := range server.Inbox("Buyer@example.com") {
+		subjects, ids = append(subjects, m.Subject), append(ids, m.MessageID)
+	}
+	assert.Equal(t, []string{"one", "none", "two", "none either"}, subjects)
+	assert.Equal(t, []string{"<1@shop>", "", "<2@shop>", ""}, ids)
+	assert.Empty(t, server.Inbox("nobody@example.com"))
+	assert.Equal(t, 5, server.Count(), "all of them arrived")
+}
+
+func TestRefuseToConcernsOneRecipient(t *testing.T) {
+	server := start(t)
+	to := func(address string) error {
+		return smtp.SendMail(server.Addr(), nil, "shop@example.com", []string{address}, []byte("Subject: a\r\n\r\n"))
+	}
+	refusal := server.RefuseTo("gone@example.com", 550, "no such mailbox")
+	assert.Equal(t, 550, code(t, to("Gone@example.com")))
+	require.NoError(t, to("buyer@example.com"))
+	assert.Equal(t, 1, refusal.Hits())
+	refusal.Stop()
+	require.NoError(t, to("gone@example.com"))
+	assert.Equal(t, 2, server.Count())
+}
+
 func TestRefuseSoManyTimes(t *testing.T) {
 	server := start(t)
 	refusal := server.Refuse(451, "try again later", 2)
