@@ -8,7 +8,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -78,8 +81,10 @@ func (b *Bench) Clone(ctx context.Context) (directURL string, drop func(context.
 // mail server.
 type Wires struct {
 	Postgres *pgtap.Tap
-	Redis    *redistap.Tap
-	Mail     *smtpd.Server
+	// Worker is a tap of its own for the API's worker; nil before TapWorker.
+	Worker *pgtap.Tap
+	Redis  *redistap.Tap
+	Mail   *smtpd.Server
 	// DirectURL leads to the database past the tap.
 	DirectURL string
 	// TokenSecret is what the API signs with: TOKEN_SECRET in Env.
@@ -87,6 +92,8 @@ type Wires struct {
 	// Env is the environment that points an API at all of this.
 	Env []string
 
+	dial     func() (net.Conn, error) // PostgreSQL
+	password string                   // of the taps before PostgreSQL
 	drop     func(context.Context) error
 	keyspace *services.Keyspace
 }
@@ -121,17 +128,44 @@ func (w *Wires) tapRedis(ctx context.Context, redis *services.Redis) (err error)
 	return nil
 }
 
+// TapWorker puts another tap before the database, so that what the API's worker does is counted
+// apart.
+func (w *Wires) TapWorker() (err error) {
+	if w.Worker, err = pgtap.New(w.dial, pgtap.Options{Password: w.password}); err != nil {
+		return fmt.Errorf("put a tap before the worker's PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// WorkerEnv is Env with the database at another address: that of Worker, or of a door of its.
+func (w *Wires) WorkerEnv(address string) []string {
+	environment := slices.Clone(w.Env)
+	for i, assignment := range environment {
+		text, ok := strings.CutPrefix(assignment, "DATABASE_URL=")
+		if !ok {
+			continue
+		}
+		database, err := url.Parse(text)
+		if err != nil {
+			panic(fmt.Sprintf("bench: its own DATABASE_URL can't be parsed: %v", err))
+		}
+		database.Host = address
+		environment[i] = "DATABASE_URL=" + database.String()
+	}
+	return environment
+}
+
 // ConnectRedis opens a connection to the Redis past the tap.
 func (w *Wires) ConnectRedis(ctx context.Context) (*resp.Client, error) {
 	return w.keyspace.Connect(ctx)
 }
 
 func (w *Wires) tap(server *services.Postgres, database string) (err error) {
-	password := rand.Text()
-	if server.External() {
-		password = "" // a server that is not ours checks its own
+	w.dial = server.Dial
+	if !server.External() { // a server that is not ours checks its own
+		w.password = rand.Text()
 	}
-	if w.Postgres, err = pgtap.New(server.Dial, pgtap.Options{Password: password}); err != nil {
+	if w.Postgres, err = pgtap.New(w.dial, pgtap.Options{Password: w.password}); err != nil {
 		return fmt.Errorf("put a tap before PostgreSQL: %w", err)
 	}
 	if w.Mail, err = smtpd.Start(); err != nil {
@@ -171,6 +205,9 @@ func throughTap(tap *pgtap.Tap, server *services.Postgres, database string) stri
 func (w *Wires) Close(ctx context.Context) error {
 	if w.Postgres != nil {
 		_ = w.Postgres.Close()
+	}
+	if w.Worker != nil {
+		_ = w.Worker.Close()
 	}
 	if w.Mail != nil {
 		_ = w.Mail.Close()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -284,6 +285,23 @@ func TestBigResultIsCountedToTheRow(t *testing.T) {
 	assert.Equal(t, 100_000, got.Rows)
 	assert.Equal(t, 100_000, statements[0].Rows)
 	assert.Greater(t, got.Bytes, statements[0].Bytes)
+}
+
+func TestDoorsTellClientsApart(t *testing.T) {
+	tap, db := start(t, "")
+	door, err := tap.OpenDoor()
+	require.NoError(t, err)
+	require.NoError(t, db.Ping())
+	assert.Zero(t, door.Arrivals())
+	tap.Refuse(true)
+	conn, err := net.Dial("tcp", door.Addr())
+	require.NoError(t, err)
+	defer conn.Close()
+	eventually(t, "it has arrived", func() bool { return door.Arrivals() == 1 })
+	eventually(t, "it is counted", func() bool { return tap.Stats().Refused == 1 })
+	require.NoError(t, tap.Close())
+	_, err = tap.OpenDoor()
+	require.ErrorIs(t, err, net.ErrClosed)
 }
 
 func TestManyParametersPass(t *testing.T) {

@@ -10,6 +10,7 @@
 package pgtap
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -30,7 +31,7 @@ type Options struct {
 type Tap struct {
 	dial     func() (net.Conn, error)
 	password string
-	listener net.Listener
+	main     *Door
 	done     sync.WaitGroup
 
 	quit   chan struct{}
@@ -42,6 +43,7 @@ type Tap struct {
 
 	mu       sync.Mutex // guards all below, and the marked fields of sessions
 	closed   bool
+	doors    []*Door
 	sockets  map[net.Conn]struct{}
 	sessions map[*session]struct{}
 	keys     map[string]*session // by process id and secret, as a cancel request names them
@@ -53,25 +55,24 @@ type Tap struct {
 // New starts a tap on a free port of the loopback interface. It calls dial for each connection to
 // the server. Close it when done.
 func New(dial func() (net.Conn, error), opt Options) (*Tap, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the API's connections to PostgreSQL: %w", err)
-	}
 	t := &Tap{
 		dial:     dial,
 		password: opt.Password,
-		listener: listener,
 		quit:     make(chan struct{}),
 		sockets:  map[net.Conn]struct{}{},
 		sessions: map[*session]struct{}{},
 		keys:     map[string]*session{},
 	}
-	t.done.Go(t.accept)
+	main, err := t.OpenDoor()
+	if err != nil {
+		return nil, err
+	}
+	t.main = main
 	return t, nil
 }
 
 // Addr returns the address that the tap listens on, as host:port.
-func (t *Tap) Addr() string { return t.listener.Addr().String() }
+func (t *Tap) Addr() string { return t.main.Addr() }
 
 // URL returns the connection string by which user reaches database through the tap. It carries the
 // tap's password, if there is one.
@@ -99,7 +100,10 @@ func (t *Tap) Close() error {
 	}
 	t.closed = true
 	close(t.quit)
-	err := t.listener.Close()
+	var err error
+	for _, d := range t.doors {
+		err = errors.Join(err, d.listener.Close())
+	}
 	for socket := range t.sockets {
 		socket.Close()
 	}
@@ -111,12 +115,13 @@ func (t *Tap) Close() error {
 	return err
 }
 
-func (t *Tap) accept() {
+func (t *Tap) accept(d *Door) {
 	for {
-		client, err := t.listener.Accept()
+		client, err := d.listener.Accept()
 		if err != nil {
 			return
 		}
+		d.arrivals.Add(1)
 		if t.refuse.Load() {
 			t.turnAway(client)
 			continue
