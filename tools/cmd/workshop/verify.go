@@ -15,14 +15,15 @@ import (
 
 // verifyFlags are the flags of verify as they were given.
 type verifyFlags struct {
-	steps  []string
-	only   []string
-	race   bool
-	repeat int
-	busy   bool
-	jobs   int
-	list   bool
-	json   bool
+	steps    []string
+	only     []string
+	thorough bool
+	race     bool
+	repeat   int
+	busy     bool
+	jobs     int
+	list     bool
+	json     bool
 }
 
 func newVerifyCmd(e *env) *cobra.Command {
@@ -34,10 +35,14 @@ func newVerifyCmd(e *env) *cobra.Command {
 solutions are green, every wrong answer is caught by the test that it names, and
 the code and the text around them are in order.
 
+Against a wrong answer runs the test that the answer names. With --thorough, or for
+some steps alone, all tests of the step do: none of another task may be red.
+
 The last line counts: "N passed, M failed", and how many were skipped. The command
 exits with 1 when a check failed.`,
 		Example: `  go tool workshop verify --step 06                             one step, while writing it
   go tool workshop verify --only wrong-answers --step 06,07
+  go tool workshop verify --thorough                            before a release
   go tool workshop verify --only solution --repeat 50 --busy    are the tests flaky?`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,10 +55,11 @@ exits with 1 when a check failed.`,
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.steps, "step", nil, "check this `STEP` only, by number or name; may be repeated")
 	flags.StringSliceVar(&f.only, "only", nil, "run this `CHECK` only; may be repeated (--list names them)")
+	flags.BoolVar(&f.thorough, "thorough", false, "run all tests against each wrong answer, and earlier ones on every later solution")
 	flags.BoolVar(&f.race, "race", false, "run the solutions' tests with the race detector too")
 	flags.IntVar(&f.repeat, "repeat", 1, "run each solution's tests `N` times, and count what fails")
 	flags.BoolVar(&f.busy, "busy", false, "keep every core busy meanwhile")
-	flags.IntVarP(&f.jobs, "jobs", "j", 0, "checks at a `time`; 0 is one a core")
+	flags.IntVarP(&f.jobs, "jobs", "j", 0, "checks at a `time`; 0 is two a core")
 	flags.BoolVar(&f.list, "list", false, "list the checks")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	return cmd
@@ -110,7 +116,7 @@ func runVerify(ctx context.Context, e *env, f verifyFlags) error {
 
 // options checks what was asked for.
 func (f verifyFlags) options(e *env, c *course.Course) (verify.Options, error) {
-	o := verify.Options{Course: c, Only: f.only, Race: f.race, Repeat: f.repeat, Busy: f.busy, Jobs: f.jobs}
+	o := verify.Options{Course: c, Only: f.only, Thorough: f.thorough, Race: f.race, Repeat: f.repeat, Busy: f.busy, Jobs: f.jobs}
 	if f.repeat < 1 || f.jobs < 0 {
 		return o, usage(errors.New("--repeat counts from 1 and --jobs from 0"), "go tool workshop verify --help")
 	}
@@ -138,6 +144,9 @@ func closeVerify(e *env, f verifyFlags, report *verify.Report) error {
 		fmt.Fprintln(e.stdout)
 		if report.Redis != "" {
 			fmt.Fprintf(e.stdout, "The tests' Redis: %s\n", report.Redis)
+		}
+		if report.AgainstWrong != "" {
+			fmt.Fprintf(e.stdout, "Run against wrong answers: %s\n", report.AgainstWrong)
 		}
 		fmt.Fprintln(e.stdout, report.Summary())
 	}

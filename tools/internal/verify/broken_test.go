@@ -232,10 +232,6 @@ func TestBrokenAnswers(t *testing.T) {
 			f.replace(sum, "Says: three tickets of 1500 cost 1503", "Says: three tickets are free")
 		},
 			[]string{sum, `doesn't say "three tickets are free"`, "cost 1503"}},
-		{"another test red", "wrong-answers", func(f fixture) {
-			f.replace(noTable, "Also-red:", "As they say:")
-		},
-			[]string{noTable + ": TestSchemaIsBuiltIn is red too, and belongs to no task"}},
 		{"reason missing", "wrong-answers", func(f fixture) {
 			f.replace(noTable, " because the table is gone", "")
 		}, []string{"no-table.patch", `must read "TestX because`}},
@@ -251,6 +247,8 @@ func TestBrokenAnswers(t *testing.T) {
 			[]string{inFile + ": the patch changes sum.conf, which the go command doesn't build in"}},
 		{"no diff", "wrong-answers", func(f fixture) { f.write(sum, "A claim.\n\nTask: 1\n") },
 			[]string{sum + ": there is no diff"}},
+		{"no Caught-by", "wrong-answers", func(f fixture) { f.replace(sum, "Caught-by: TestOrderCostsItsTickets\n", "") },
+			[]string{sum + ": there is no Caught-by: line"}},
 		{"no claim", "wrong-answers", func(f fixture) { f.replace(sum, "The price is a sum.\n\nIt happens.\n", "") },
 			[]string{sum + ": the first line must say in words"}},
 		{"right answer refused", "right-answers", func(f fixture) {
@@ -258,6 +256,46 @@ func TestBrokenAnswers(t *testing.T) {
 		},
 			[]string{"solutions/01-price/right-answers/loop.patch: TestOrderCostsItsTickets has failed"}},
 	}))
+}
+
+// A wrong answer meets the test that it names, or the whole suite: in a thorough round,
+// and in one about some steps.
+func TestWholeSuites(t *testing.T) {
+	t.Parallel()
+	for name, breakIt := range map[string]struct {
+		by   func(f fixture)
+		says string
+	}{
+		"another test red": {
+			func(f fixture) { f.replace(noTable, "Also-red:", "As they say:") },
+			noTable + ": TestSchemaIsBuiltIn is red too, and belongs to no task",
+		},
+		"another test dies": {
+			func(f fixture) {
+				f.replace("solutions/02-limit/schema_test.go", "\tif !", "\tpanic(\"at the disco\")\n\tif !")
+			},
+			noTable + ": the tests died",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			breakIt.by(f)
+			c := f.open()
+			only := []string{"wrong-answers"}
+			if named := f.verify(Options{Course: c, Only: only}); named.Failed > 0 || named.AgainstWrong != against[false] {
+				t.Errorf("with the test that each names: %s, against %s", named.Summary(), named.AgainstWrong)
+			}
+			for _, o := range []Options{{Thorough: true}, {Steps: c.Steps[1:]}} {
+				o.Course, o.Only = c, only
+				report := f.verify(o)
+				expect(t, report, "wrong-answers", breakIt.says)
+				if report.AgainstWrong != against[true] {
+					t.Errorf("says that wrong answers met %s", report.AgainstWrong)
+				}
+			}
+		})
+	}
 }
 
 // eachAlone keeps the one patch that a way breaks, the first path that it says, and

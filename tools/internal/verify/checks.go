@@ -30,7 +30,7 @@ func checks() []check {
 		{"size", fmt.Sprintf("the last solution has fewer than %d lines without tests", maxLines), whole(size)},
 		{"gofmt", "Go files are formatted", once(gofmt)},
 		{"vet", "go vet has nothing to say", once(vet)},
-		{"standalone", "each module builds and vets with GOWORK=off", eachModule(standalone)},
+		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(standalone)},
 		{"staticcheck", "staticcheck has nothing to say", once(staticcheck)},
 		{"govulncheck", "no known vulnerability is called", whole(govulncheck)},
 		{"starter", "the starter's tests are red exactly where the tasks say", eachStep(starter)},
@@ -38,7 +38,7 @@ func checks() []check {
 		{"race", "the solution's tests are green with the race detector (--race)", solutions(true)},
 		{"wrong-answers", "each wrong answer is caught by the test that it names", wrongAnswers},
 		{"right-answers", "each other right answer is accepted", rightAnswers},
-		{"past", "the tests of earlier steps are green on later solutions", past},
+		{"past", "the tests of earlier steps are green on the newest solution", past},
 		{"tools", "the tests of tools are green", whole(toolsTests)},
 	}
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -166,12 +165,16 @@ func count(flakes map[string]*flake, name string, run int, said string) {
 	flakes[name].times++
 }
 
-// past makes a job of each pair of an earlier step's tests and a later step's solution.
+// past makes a job of each earlier step's tests on the newest solution. A round about
+// some steps has their tests there, and earlier ones on theirs; a thorough one has every
+// pair.
 func past(r *round) []job {
 	var jobs []job
 	for i, later := range r.Course.Steps {
+		newest := i == len(r.Course.Steps)-1
 		for _, earlier := range r.Course.Steps[:i] {
-			if !slices.Contains(r.steps, later) && !slices.Contains(r.steps, earlier) {
+			own := r.partial && slices.Contains(r.steps, later)
+			if !own && !(slices.Contains(r.steps, earlier) && (newest || r.Thorough)) {
 				continue
 			}
 			jobs = append(jobs, job{
@@ -280,9 +283,17 @@ func nestedOverlay(dir string, overlay map[string]string) (env []string, err err
 func right(w *work, a *Answer, o runner.Options) { w.green(a.Path, o) }
 
 // wrong checks that a wrong answer turns the test that it names red, with the message
-// that it quotes, and nothing else of another task that it doesn't own up to.
+// that it quotes. Where the round runs whole suites, nothing else of another task may be
+// red that the answer doesn't own up to.
 func wrong(w *work, a *Answer, o runner.Options) {
+	if a.CaughtBy == "" {
+		w.add(a.Path, "there is no Caught-by: line with the test that turns red")
+		return
+	}
 	s := o.Step
+	if !w.wholeSuites() {
+		o.Run = "^" + a.CaughtBy + "$"
+	}
 	result, ok := w.suite(a.Path, o)
 	if !ok {
 		return
@@ -300,7 +311,7 @@ func wrong(w *work, a *Answer, o runner.Options) {
 		}
 	}
 	if !caught {
-		w.add(a.Path, "%s didn't turn red", cmp.Or(a.CaughtBy, "(no Caught-by: line)"))
+		w.add(a.Path, "%s didn't turn red", a.CaughtBy)
 	}
 }
 

@@ -21,8 +21,13 @@ type Options struct {
 	Race   bool           // run the solutions with the race detector too
 	Repeat int            // runs of each solution's suite; 1 when less
 	Busy   bool           // keep every core busy meanwhile
-	Jobs   int            // jobs at a time; the number of cores when less than 1
+	Jobs   int            // jobs at a time; twice the number of cores when less than 1
 	Watch  Watcher        // told of each job; nil is silent
+
+	// Thorough runs all tests of a step against each wrong answer, where otherwise the
+	// one runs that the answer names, and earlier steps' tests on every later solution.
+	// Some Steps are always checked with all tests.
+	Thorough bool
 }
 
 // Watcher is told how a run goes on, from one goroutine at a time.
@@ -76,8 +81,17 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if slices.ContainsFunc(jobs, job.usesLab) {
 		report.Redis = redis(ctx)
 	}
+	if slices.ContainsFunc(jobs, func(j job) bool { return j.check == "wrong-answers" }) {
+		report.AgainstWrong = against[r.wholeSuites()]
+	}
 	return report, ctx.Err()
 }
+
+// wholeSuites reports whether all tests of a step run against each of its wrong answers.
+func (r *round) wholeSuites() bool { return r.Thorough || r.partial }
+
+// against says what wrong answers met, by whether it was whole suites.
+var against = map[bool]string{true: "all tests of the step", false: "the test that each names"}
 
 // usesLab reports whether a job runs tests that start the API.
 func (j job) usesLab() bool {
@@ -134,7 +148,7 @@ func (r *round) slots() int {
 	if r.Jobs > 0 {
 		return r.Jobs
 	}
-	return runtime.NumCPU()
+	return 2 * runtime.NumCPU()
 }
 
 // tally collects verdicts, and tells the watcher.

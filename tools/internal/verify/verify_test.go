@@ -179,6 +179,31 @@ func TestEarlierTestsRunUnderTheLaterMain(t *testing.T) {
 	}
 }
 
+func TestPastMeetsTheNewest(t *testing.T) {
+	one, two, three := &course.Step{Name: "1"}, &course.Step{Name: "2"}, &course.Step{Name: "3"}
+	c := &course.Course{Steps: []*course.Step{one, two, three}}
+	for _, try := range []struct {
+		name string
+		round
+		want []string
+	}{
+		{"whole course", round{steps: c.Steps}, []string{"1 on 3", "2 on 3"}},
+		{"thorough", round{steps: c.Steps, Options: Options{Thorough: true}}, []string{"1 on 2", "1 on 3", "2 on 3"}},
+		{"first step", round{steps: []*course.Step{one}, partial: true}, []string{"1 on 3"}},
+		{"second step", round{steps: []*course.Step{two}, partial: true}, []string{"1 on 2", "2 on 3"}},
+		{"last step", round{steps: []*course.Step{three}, partial: true}, []string{"1 on 3", "2 on 3"}},
+	} {
+		try.Course = c
+		var got []string
+		for _, j := range past(&try.round) {
+			got = append(got, j.subject)
+		}
+		if !slices.Equal(got, try.want) {
+			t.Errorf("%s: %q, want %q", try.name, got, try.want)
+		}
+	}
+}
+
 func TestUnknownCheckIsRefused(t *testing.T) {
 	_, err := Run(t.Context(), Options{Course: &course.Course{Root: t.TempDir()}, Only: []string{"tests"}})
 	if err == nil || !strings.Contains(err.Error(), `no check "tests"`) || !strings.Contains(err.Error(), "wrong-answers") {
