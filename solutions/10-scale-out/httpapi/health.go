@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// readyTimeout is how long the check of readiness may take. It is shorter than the
+// balancer's patience.
+const readyTimeout = time.Second
+
+// region health
+
+// healthz says that the process is alive. It asks nobody else: a restart doesn't
+// mend a database.
+func (a *api) healthz(c *gin.Context) error {
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}
+
+// readyz says whether to send this instance requests. One that drains serves those
+// that come, and wants no more.
+func (a *api) readyz(c *gin.Context) error {
+	if a.options.Draining.Load() {
+		return fmt.Errorf("%w: draining", errNotReady)
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
+	defer cancel()
+	if err := a.options.Ready(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotReady, err)
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	return nil
+}
+
+// endregion
+
+// region sendAway
+
+// sendAway ends the connection with the answer while this instance drains. A proxy
+// keeps connections open; one that is closed just as a request goes out costs that
+// request. This way the proxy knows before.
+func (a *api) sendAway(c *gin.Context) {
+	if a.options.Draining.Load() {
+		c.Header("Connection", "close")
+	}
+}
+
+// endregion
