@@ -25,6 +25,8 @@ type App struct {
 	// Postgres counts what the instances send to their database, and can hold,
 	// delay and cut it.
 	Postgres *pgtap.Tap
+	// WorkerPostgres does the same for all workers; nil for an API without a worker.
+	WorkerPostgres *pgtap.Tap
 	// Redis counts what the instances send to their Redis, which is theirs alone and
 	// empty at first, and can hold, delay and cut it.
 	Redis *redistap.Tap
@@ -34,6 +36,9 @@ type App struct {
 	TokenSecret string
 	// Instances are the processes of the API: one, unless [Instances] said more.
 	Instances []*Instance
+	// Workers are the processes of the API's worker, if it has one: one, unless
+	// [Workers] said more or less.
+	Workers []*Instance
 
 	t       testing.TB
 	client  *http.Client
@@ -47,6 +52,8 @@ type App struct {
 	troubled    atomic.Bool // a request had no answer, or a 5xx
 	open        sync.Once
 	db          *sql.DB
+	openPlans   sync.Once
+	plans       *sql.DB // for Explain
 }
 
 // Option changes how [Start] starts the API.
@@ -54,6 +61,7 @@ type Option func(*options)
 
 type options struct {
 	instances int
+	workers   *int // nil: as many as the API has by itself
 	env       []string
 }
 
@@ -81,7 +89,8 @@ func Start(t testing.TB, opts ...Option) *App {
 	t.Cleanup(app.scanLogs)
 	t.Cleanup(app.client.CloseIdleConnections)
 	app.environment = o.env
-	app.startInstances(o.instances, append(app.wire(), o.env...))
+	environment := append(app.wire(), o.env...)
+	app.startAll(o.instances, o.workerCount(), environment)
 	return app
 }
 
@@ -103,20 +112,33 @@ func (a *App) wire() []string {
 	a.t.Cleanup(a.closeDB)
 	a.wires = wires
 	a.Postgres, a.Redis, a.Mail = wires.Postgres, wires.Redis, wires.Mail
+	if workerCommand != "" {
+		if err := wires.TapWorker(); err != nil {
+			a.t.Fatal(setupFailure(err))
+		}
+		a.WorkerPostgres = wires.Worker
+	}
 	a.TokenSecret, a.direct = wires.TokenSecret, wires.DirectURL
 	a.secrets.addEnvironment(wires.Env)
 	return wires.Env
 }
 
-func (a *App) startInstances(n int, environment []string) {
+// startAll starts the instances and the workers side by side.
+func (a *App) startAll(instances, workers int, environment []string) {
 	a.t.Helper()
-	errs := make([]error, n)
-	var group sync.WaitGroup
-	for i := range n {
+	for i := range instances {
 		instance := newInstance(instanceName(i), environment)
 		a.Instances = append(a.Instances, instance)
 		a.t.Cleanup(instance.end)
-		group.Go(func() { errs[i] = instance.start() })
+	}
+	for range workers {
+		a.newWorker()
+	}
+	processes := a.processes()
+	errs := make([]error, len(processes))
+	var group sync.WaitGroup
+	for i, process := range processes {
+		group.Go(func() { errs[i] = process.start() })
 	}
 	if usesRedis() {
 		group.Go(a.startRedis)
@@ -128,6 +150,9 @@ func (a *App) startInstances(n int, environment []string) {
 		}
 	}
 }
+
+// processes are the instances and the workers.
+func (a *App) processes() []*Instance { return slices.Concat(a.Instances, a.Workers) }
 
 // usesRedis reports whether a client of Redis was built into this program, and so
 // perhaps into the API.
@@ -170,8 +195,10 @@ func (a *App) DB() *sql.DB {
 }
 
 func (a *App) closeDB() {
-	if a.db != nil {
-		_ = a.db.Close()
+	for _, db := range []*sql.DB{a.db, a.plans} {
+		if db != nil {
+			_ = db.Close()
+		}
 	}
 }
 
@@ -180,14 +207,18 @@ const logTail = 12
 
 // showLogs prints the last log lines of each instance under a failed test in
 // which the API itself failed: a request had no answer, or a 5xx other than 501,
-// by which a gap says that it is one.
+// by which a gap says that it is one. A worker answers nobody: its lines are shown
+// when it complained.
 func (a *App) showLogs() {
-	if !a.t.Failed() || !a.troubled.Load() {
+	if !a.t.Failed() {
 		return
 	}
-	for _, instance := range a.Instances {
-		if tail := instance.tail(logTail); tail != "" {
-			a.t.Logf("The last log lines of instance %s:\n%s", instance.Name, indent(tail, "| "))
+	for _, process := range a.processes() {
+		if !a.troubled.Load() && (process.door == nil || !process.complained()) {
+			continue
+		}
+		if tail := process.tail(logTail); tail != "" {
+			a.t.Logf("The last log lines of %s:\n%s", process.title(), indent(tail, "| "))
 		}
 	}
 }

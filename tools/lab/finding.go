@@ -85,7 +85,7 @@ func writeRow(b *strings.Builder, label, text string) {
 	}
 }
 
-// wrap breaks the lines of text between words. Commands, which are there to be
+// wrap breaks the lines of text between words, and keeps their indentation. Commands, which are there to be
 // copied, are left alone, and so are words longer than a line.
 func wrap(text string, width int) []string {
 	var lines []string
@@ -107,16 +107,17 @@ func isCommand(line string) bool { return aCommand.MatchString(line) }
 
 func wrapLine(line string, width int) []string {
 	var lines []string
+	indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 	current := ""
 	for word := range strings.FieldsSeq(line) {
-		if current != "" && len(current)+1+len(word) > width {
-			lines = append(lines, current)
+		if current != "" && len(indent)+len(current)+1+len(word) > width {
+			lines = append(lines, indent+current)
 			current = word
 			continue
 		}
 		current = strings.TrimPrefix(current+" "+word, " ")
 	}
-	return append(lines, current)
+	return append(lines, indent+current)
 }
 
 // stepSlug is the folder name of the step whose tests these are, such as

@@ -36,6 +36,11 @@ func TestWrapKeepsEveryWord(t *testing.T) {
 	}
 }
 
+func TestWrapKeepsIndentation(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"Limit", "  Seq Scan", "  of events"}, wrap("Limit\n  Seq Scan of events", 12))
+}
+
 func TestLogBufferJoinsWhatArrivesInPieces(t *testing.T) {
 	t.Parallel()
 	var logs logBuffer

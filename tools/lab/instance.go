@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"example.com/boxoffice/tools/internal/pgtap"
 )
 
 const (
@@ -25,20 +27,30 @@ const (
 	portTries = 5
 )
 
-// Instance is one process of the API.
+// Instance is one process of the API, or of its worker.
 type Instance struct {
-	// Name is A for the first instance, then B, C, …
+	// Name is A for the first instance, then B, C, …; W1, W2, … for workers.
 	Name string
-	// URL is where it serves, as http://127.0.0.1:PORT. It stays over a restart.
+	// URL is where it serves, as http://127.0.0.1:PORT. It stays over a restart. A
+	// worker has none.
 	URL string
 
 	environment []string
-	release     func() // gives the port back; nil before there is one
+	door        *pgtap.Door // of a worker, by which it comes to PostgreSQL; nil for an instance
+	release     func()      // gives the port back; nil before there is one
 	logs        logBuffer
 
 	mu      sync.Mutex
 	address string
 	process *process
+}
+
+// title is how findings call the process: instance A, worker W1.
+func (i *Instance) title() string {
+	if i.door != nil {
+		return "worker " + i.Name
+	}
+	return "instance " + i.Name
 }
 
 // process is one life of an instance.
@@ -53,9 +65,12 @@ func newInstance(name string, environment []string) *Instance {
 	return &Instance{Name: name, environment: environment}
 }
 
-// start starts the process on a free port and waits until it accepts
-// connections.
+// start starts the process, an instance on a free port, and waits until it has
+// started.
 func (i *Instance) start() error {
+	if i.door != nil {
+		return i.startOn("")
+	}
 	var err error
 	for range portTries {
 		address, release := ports.free()
@@ -71,19 +86,27 @@ func (i *Instance) start() error {
 var errPortTaken = errors.New("the port was taken by another program in the meantime")
 
 func (i *Instance) startOn(address string) error {
+	started := i.starts(address)
 	running, err := i.launch(address)
 	if err != nil {
-		return fmt.Errorf("start instance %s: %w", i.Name, err)
+		return fmt.Errorf("start %s: %w", i.title(), err)
 	}
 	i.mu.Lock()
-	i.process, i.address, i.URL = running, address, "http://"+address
+	i.process, i.address = running, address
+	if i.door == nil {
+		i.URL = "http://" + address
+	}
 	i.mu.Unlock()
-	return i.awaitReady(running, address)
+	return i.awaitStart(running, started)
 }
 
 func (i *Instance) launch(address string) (*process, error) {
 	command := exec.Command(os.Args[0])
-	command.Env = append(childEnvironment(), asAPI+"=serve", "ADDR="+address)
+	if i.door != nil {
+		command.Env = append(childEnvironment(), asAPI+"="+workerCommand)
+	} else {
+		command.Env = append(childEnvironment(), asAPI+"=serve", "ADDR="+address)
+	}
 	command.Env = append(command.Env, i.environment...)
 	command.Stdout, command.Stderr = &i.logs, &i.logs
 	// A group of its own: Ctrl-C in the terminal is for the tests, not for it.
@@ -103,8 +126,26 @@ func (i *Instance) launch(address string) (*process, error) {
 	return p, nil
 }
 
-// awaitReady waits until address accepts connections, or tells why it never will.
-func (i *Instance) awaitReady(p *process, address string) error {
+// starts is asked before a launch, and returns what then tells whether the process
+// has started: an instance accepts connections, a worker has come to PostgreSQL.
+func (i *Instance) starts(address string) (started func() bool) {
+	if i.door == nil {
+		return func() bool { return accepts(address) }
+	}
+	before := i.door.Arrivals()
+	return func() bool { return i.door.Arrivals() > before }
+}
+
+// goal says what a process does to have started.
+func (i *Instance) goal() string {
+	if i.door != nil {
+		return "connect to PostgreSQL (DATABASE_URL)"
+	}
+	return "listen on ADDR=" + i.address
+}
+
+// awaitStart waits until the process has started, or tells why it never will.
+func (i *Instance) awaitStart(p *process, started func() bool) error {
 	deadline := time.Now().Add(bootTimeout)
 	for time.Now().Before(deadline) {
 		select {
@@ -112,13 +153,13 @@ func (i *Instance) awaitReady(p *process, address string) error {
 			return i.exitedEarly(p)
 		case <-time.After(2 * time.Millisecond):
 		}
-		if accepts(address) {
+		if started() {
 			return nil
 		}
 	}
 	i.Kill()
-	return fmt.Errorf("instance %s did not listen on ADDR=%s within %v; it logged:\n%s",
-		i.Name, address, bootTimeout, indent(i.tail(logTail), "| "))
+	return fmt.Errorf("%s did not %s within %v; it logged:\n%s",
+		i.title(), i.goal(), bootTimeout, indent(i.tail(logTail), "| "))
 }
 
 func accepts(address string) bool {
@@ -135,8 +176,8 @@ func (i *Instance) exitedEarly(p *process) error {
 	if strings.Contains(tail, "address already in use") {
 		return errPortTaken
 	}
-	return fmt.Errorf("instance %s ended before it listened on ADDR (%s); it logged:\n%s",
-		i.Name, exitText(p.err), indent(tail, "| "))
+	return fmt.Errorf("%s ended before it could %s (%s); it logged:\n%s",
+		i.title(), i.goal(), exitText(p.err), indent(tail, "| "))
 }
 
 func exitText(err error) string {
@@ -157,7 +198,7 @@ func (i *Instance) Stop() (int, error) {
 		return p.command.ProcessState.ExitCode(), nil
 	case <-time.After(exitTimeout):
 		i.Kill()
-		return -1, fmt.Errorf("instance %s was still running %v after SIGTERM", i.Name, exitTimeout)
+		return -1, fmt.Errorf("%s was still running %v after SIGTERM", i.title(), exitTimeout)
 	}
 }
 
@@ -186,8 +227,8 @@ func (i *Instance) end() {
 	}
 }
 
-// Restart starts the instance again on the same address; it kills it first if
-// it still runs.
+// Restart starts the instance again on the same address, or the worker again; it
+// kills it first if it still runs.
 func (i *Instance) Restart() error {
 	i.Kill()
 	i.mu.Lock()

@@ -36,9 +36,13 @@ const asAPI = "BOXOFFICE_LAB_API"
 // it, and the lab runs the test binary again for each instance of the API: no
 // second build, and build flags apply to both.
 //
-// A package without an API passes nil and may use [NewDatabase].
-func Main(m *testing.M, app func()) {
+// A package without an API passes nil and may use [NewDatabase]. An API with a
+// worker says so: lab.Main(m, main, lab.Worker("work")).
+func Main(m *testing.M, app func(), settings ...Setting) {
 	services.RunIfSupervisor()
+	for _, set := range settings {
+		set()
+	}
 	if command := os.Getenv(asAPI); command != "" {
 		runAPI(command, app)
 	}

@@ -29,12 +29,17 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m, miniature) }
+func TestMain(m *testing.M) { lab.Main(m, miniature, lab.Worker("work")) }
 
 // miniature is an API of a few lines, enough to prove the lab's measurements.
 func miniature() {
-	if os.Args[1] == "migrate" {
+	log.SetFlags(0)
+	switch os.Args[1] {
+	case "migrate":
 		migrate()
+		return
+	case "work":
+		work()
 		return
 	}
 	db, err := sql.Open("postgres", os.Getenv("DATABASE_URL"))
@@ -82,7 +87,7 @@ func miniature() {
 	})
 	mux.HandleFunc("GET /log", func(_ http.ResponseWriter, r *http.Request) { log.Print(r.URL.Query().Get("line")) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, exposition) })
-	log.SetFlags(0)
+	mux.HandleFunc("POST /jobs", enqueue(db))
 	log.Print(`{"level":"INFO","msg":"ready","pid":` + strconv.Itoa(os.Getpid()) + `}`)
 	serve(mux)
 }
@@ -144,7 +149,7 @@ func migrate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := db.Exec(string(schema)); err != nil {
+	if _, err := db.Exec(string(schema) + jobsTable); err != nil {
 		log.Fatal(err)
 	}
 }

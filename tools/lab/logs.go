@@ -32,12 +32,12 @@ func (i *Instance) LogsSince(n int) []LogLine {
 	return lines[min(max(n, 0), len(lines)):]
 }
 
-// LogsWith returns the lines of all instances, in the order in which they came,
+// LogsWith returns the lines of all instances and workers, in the order in which they came,
 // that are JSON objects whose field has the value. Numbers and truth values
 // compare as they are written in JSON; "a.b" names the field b of the object a.
 func (a *App) LogsWith(field, value string) []LogLine {
 	var found []LogLine
-	for _, instance := range a.Instances {
+	for _, instance := range a.processes() {
 		for _, line := range instance.Logs() {
 			if text, ok := line.field(field); ok && text == value {
 				found = append(found, line)

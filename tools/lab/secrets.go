@@ -99,11 +99,11 @@ func (a *App) scanLogs() {
 	if os.Getenv(scanVariable) != "1" {
 		return
 	}
-	for _, instance := range a.Instances {
+	for _, instance := range a.processes() {
 		for _, line := range instance.Logs() {
 			if masked, leaks := mask(line.Text, a.Secrets()); leaks {
 				a.t.Error(Finding{
-					Measured: fmt.Sprintf("instance %s logged a secret: %s", instance.Name, shorten(masked, bodyShown)),
+					Measured: fmt.Sprintf("%s logged a secret: %s", instance.title(), shorten(masked, bodyShown)),
 					Expected: "no token, no password and no key in any log",
 					Why:      "Logs are copied, kept and read by many. Whoever reads a token there is that customer.",
 				}.String())

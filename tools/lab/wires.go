@@ -5,18 +5,31 @@ import (
 
 	"example.com/boxoffice/tools/internal/pgtap"
 	"example.com/boxoffice/tools/internal/redistap"
+	"example.com/boxoffice/tools/internal/smtpd"
 )
 
 // What [App.Postgres] measures and disturbs.
 type (
 	// Statement is one statement as it was seen on the wire.
 	Statement = pgtap.Statement
+	// Param is the value of a placeholder in [Statement], as it was sent.
+	Param = pgtap.Param
 	// Gate holds statements until it is opened.
 	Gate = pgtap.Gate
 	// Match chooses statements, for gates and cuts.
 	Match = pgtap.Match
 	// PostgresStats are the counts of the tap.
 	PostgresStats = pgtap.Stats
+)
+
+// What [App.Mail] receives and disturbs.
+type (
+	// Mail is a message that was accepted.
+	Mail = smtpd.Message
+	// MailGate holds messages until it is opened.
+	MailGate = smtpd.Gate
+	// MailRefusal makes the server fail messages.
+	MailRefusal = smtpd.Refusal
 )
 
 // When a cut falls, for App.Postgres.CutAt.

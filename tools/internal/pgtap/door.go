@@ -34,5 +34,6 @@ func (t *Tap) OpenDoor() (*Door, error) {
 // Addr returns the address, as host:port.
 func (d *Door) Addr() string { return d.listener.Addr().String() }
 
-// Arrivals returns how many connections came through the door, those that were refused included.
+// Arrivals returns how many connections came through the door, those that were refused included. They
+// are in the counts of the tap already. Cancel requests are none.
 func (d *Door) Arrivals() int { return int(d.arrivals.Load()) }

@@ -121,17 +121,17 @@ func (t *Tap) accept(d *Door) {
 		if err != nil {
 			return
 		}
-		d.arrivals.Add(1)
 		if t.refuse.Load() {
 			t.turnAway(client)
+			d.arrivals.Add(1)
 			continue
 		}
-		t.done.Go(func() { t.serve(client) })
+		t.done.Go(func() { t.serve(client, d) })
 	}
 }
 
 // serve carries one connection from its first byte to its last.
-func (t *Tap) serve(client net.Conn) {
+func (t *Tap) serve(client net.Conn, d *Door) {
 	if !t.adopt(client) {
 		return
 	}
@@ -145,9 +145,11 @@ func (t *Tap) serve(client net.Conn) {
 		return
 	}
 	if t.refuseWith(client) {
+		d.arrivals.Add(1)
 		return
 	}
 	s := t.open(client)
+	d.arrivals.Add(1)
 	defer t.finish(s)
 	s.run(first)
 }
