@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -56,7 +57,7 @@ func serve(cfg config) error {
 		return err
 	}
 	registry := newRegistry()
-	store, err := openStore(cfg, registry)
+	store, err := openStore(cfg, cfg.reqTimeout, registry)
 	if err != nil {
 		return err
 	}
@@ -83,14 +84,12 @@ func serve(cfg config) error {
 
 // work does the jobs that requests have left, until the context ends.
 func work(ctx context.Context, cfg config) error {
-	store, err := openStore(cfg, newRegistry())
+	store, err := openStore(cfg, cfg.jobTimeout, newRegistry())
 	if err != nil {
 		return err
 	}
 	service := &boxoffice.Service{Store: store, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
-	return store.Work(ctx, service, postgres.WorkOptions{
-		Timeout: cfg.jobTimeout, Attempts: cfg.jobAttempts, Backoff: cfg.jobBackoff,
-	})
+	return store.Work(ctx, service, postgres.WorkOptions{Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff})
 }
 
 // endregion
@@ -101,9 +100,10 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-func openStore(cfg config, registry prometheus.Registerer) (*postgres.Store, error) {
+// openStore opens the store for requests, or jobs, that may take as long as timeout.
+func openStore(cfg config, timeout time.Duration, registry prometheus.Registerer) (*postgres.Store, error) {
 	return postgres.Open(cfg.databaseURL, postgres.Options{
-		MaxConns: cfg.dbMaxConns, Timeout: cfg.reqTimeout, SlowQuery: cfg.slowQuery, Registry: registry,
+		MaxConns: cfg.dbMaxConns, Timeout: timeout, Attempts: cfg.jobAttempts, SlowQuery: cfg.slowQuery, Registry: registry,
 	})
 }
 

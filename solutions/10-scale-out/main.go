@@ -66,7 +66,7 @@ func serve(ctx context.Context, cfg config) error {
 		return err
 	}
 	registry := newRegistry()
-	store, err := openStore(cfg, registry)
+	store, err := openStore(cfg, cfg.reqTimeout, registry)
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,10 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-func openStore(cfg config, registry prometheus.Registerer) (*postgres.Store, error) {
+// openStore opens the store for requests, or jobs, that may take as long as timeout.
+func openStore(cfg config, timeout time.Duration, registry prometheus.Registerer) (*postgres.Store, error) {
 	return postgres.Open(cfg.databaseURL, postgres.Options{
-		MaxConns: cfg.dbMaxConns, Timeout: cfg.reqTimeout, SlowQuery: cfg.slowQuery, Registry: registry,
+		MaxConns: cfg.dbMaxConns, Timeout: timeout, Attempts: cfg.jobAttempts, SlowQuery: cfg.slowQuery, Registry: registry,
 	})
 }
 

@@ -43,9 +43,10 @@ func (makeReport) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue:
 // if and when it commits.
 type queue = river.Client[*sql.Tx]
 
-// newQueue returns a queue for putting jobs in.
-func newQueue(db *sql.DB) (*queue, error) {
-	return river.NewClient(riverdatabasesql.New(db), &river.Config{Logger: slog.Default()})
+// newQueue returns a queue for putting jobs in. How often a job is tried is written
+// down with the job: what a worker would say about that is not asked.
+func newQueue(db *sql.DB, attempts int) (*queue, error) {
+	return river.NewClient(riverdatabasesql.New(db), &river.Config{MaxAttempts: attempts, Logger: slog.Default()})
 }
 
 // region enqueue
@@ -76,8 +77,6 @@ type WorkOptions struct {
 	// Timeout is how long a job may take. One that takes twice as long is taken for
 	// the job of a worker that has died, and is done again.
 	Timeout time.Duration
-	// Attempts is how often a job is tried before it is discarded.
-	Attempts int
 	// Backoff is the pause after the first failure. It doubles with each.
 	Backoff time.Duration
 	// StopTimeout is how long jobs have to finish when the worker leaves. Those that
@@ -114,7 +113,6 @@ func (s *Store) Work(ctx context.Context, service *boxoffice.Service, options Wo
 		FetchCooldown:        pollInterval,
 		JobTimeout:           options.Timeout,
 		RescueStuckJobsAfter: 2 * options.Timeout,
-		MaxAttempts:          options.Attempts,
 		RetryPolicy:          backoff{options.Backoff},
 		Middleware:           []rivertype.Middleware{river.WorkerMiddlewareFunc(observeJob), river.WorkerMiddlewareFunc(handBack(ctx))},
 		SoftStopTimeout:      options.StopTimeout,

@@ -34,9 +34,11 @@ type Options struct {
 	// MaxConns is how many connections the store opens at most. All instances
 	// together must stay below max_connections of the server.
 	MaxConns int
-	// Timeout is how long a statement may take. The contexts of the requests see to
-	// that; a server that doesn't say anything for longer is given up.
+	// Timeout is how long a statement may take. The contexts of requests and jobs see
+	// to that; a server that doesn't say anything for longer is given up.
 	Timeout time.Duration
+	// Attempts is how often a job is tried before it is discarded.
+	Attempts int
 	// SlowQuery is how long a statement may take before it is logged.
 	SlowQuery time.Duration
 	// Registry shows the pool's state as metrics.
@@ -65,7 +67,7 @@ func Open(databaseURL string, options Options) (*Store, error) {
 	db.SetConnMaxIdleTime(maxIdleTime)
 	db.SetConnMaxLifetime(maxLifetime)
 	options.Registry.MustRegister(collectors.NewDBStatsCollector(db, "boxoffice"))
-	queue, err := newQueue(db)
+	queue, err := newQueue(db, options.Attempts)
 	if err != nil {
 		return nil, fmt.Errorf("make a queue: %w", err)
 	}
