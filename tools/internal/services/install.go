@@ -72,6 +72,36 @@ var redisInstallCommands = map[string]string{
 	"nixos":    "nix-shell -p valkey",
 }
 
+// nginxInstall returns the command that installs nginx on this system.
+func nginxInstall() string {
+	release, _ := os.ReadFile("/etc/os-release")
+	return nginxInstallCommand(runtime.GOOS, string(release))
+}
+
+func nginxInstallCommand(goos, release string) string {
+	if goos == "darwin" {
+		return "brew install nginx"
+	}
+	return forDistribution(release, nginxInstallCommands, "see https://nginx.org/en/download.html")
+}
+
+// Debian and Ubuntu start what they install. The tests need the program alone.
+var nginxInstallCommands = map[string]string{
+	"debian":   "sudo apt-get update && sudo apt-get install -y nginx-light && sudo systemctl disable --now nginx",
+	"ubuntu":   "sudo apt-get update && sudo apt-get install -y nginx-light && sudo systemctl disable --now nginx",
+	"fedora":   "sudo dnf install -y nginx",
+	"rhel":     "sudo dnf install -y nginx",
+	"centos":   "sudo dnf install -y nginx",
+	"amzn":     "sudo dnf install -y nginx",
+	"alpine":   "apk add nginx   (as root)",
+	"arch":     "sudo pacman -S --noconfirm nginx",
+	"opensuse": "sudo zypper install -y nginx",
+	"suse":     "sudo zypper install -y nginx",
+	"void":     "sudo xbps-install -y nginx",
+	"gentoo":   "sudo emerge www-servers/nginx",
+	"nixos":    "nix-shell -p nginx",
+}
+
 func osRelease(text string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -83,18 +81,6 @@ func tooOld(major, minor string) bool {
 	return a*100+b < oldestRedis
 }
 
-// redisKeeper is the shell script that runs a server for as long as somebody holds the other end of
-// its standard input: however that one ends, the server and its folder are gone. $1 is the folder,
-// the rest the command.
-const redisKeeper = `folder=$1
-shift
-"$@" 2>&1 &
-exec >/dev/null
-read -r _
-kill -9 $!
-wait
-rm -rf "$folder"`
-
 // redisStart is how long a server may take until it accepts connections.
 const redisStart = 10 * time.Second
 
@@ -105,32 +91,18 @@ func (p redisProgram) start() (socket string, stop func(), err error) {
 		return "", nil, fmt.Errorf("make a folder for Redis's socket: %w", err)
 	}
 	socket = filepath.Join(folder, "redis.sock")
-	cmd := exec.Command("/bin/sh", "-c", redisKeeper, "workshop-redis-keeper", folder, p.path,
+	var said redisLog
+	server, err := keep(folder, &said, p.path,
 		"--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
 		"--save", "", "--appendonly", "no", "--dir", folder, "--daemonize", "no", "--loglevel", "warning")
-	cmd.Dir, cmd.Env = "/", serverEnvironment()
-	// A group of its own: whoever kills the tests' whole group leaves the keeper to end the server.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	hold, err := cmd.StdinPipe()
-	said, err2 := cmd.StdoutPipe()
-	if err = errors.Join(err, err2); err == nil {
-		err = cmd.Start()
-	}
 	if err != nil {
-		_ = os.RemoveAll(folder)
-		return "", nil, fmt.Errorf("start %s: %w", p.path, err)
+		return "", nil, err
 	}
-	log := newRedisLog(said)
-	stop = func() {
-		_ = hold.Close()
-		<-log.ended
-		_ = cmd.Wait()
+	if err := awaitSocket(socket, server.ended); err != nil {
+		server.stop()
+		return "", nil, fmt.Errorf("start %s: %w\n%s", p.path, err, lastLines(said.String(), 5))
 	}
-	if err := awaitSocket(socket, log.ended); err != nil {
-		stop()
-		return "", nil, fmt.Errorf("start %s: %w\n%s", p.path, err, lastLines(log.text.String(), 5))
-	}
-	return socket, stop, nil
+	return socket, server.stop, nil
 }
 
 // redisFolder makes a private folder whose path leaves room for a socket's name.
@@ -143,20 +115,16 @@ func redisFolder() (string, error) {
 	return folder, err
 }
 
-// redisLog is what a server said, to be read once it has ended.
-type redisLog struct {
-	text  strings.Builder
-	ended chan struct{}
-}
+// redisLogKept is how much of what a server says is kept, in bytes.
+const redisLogKept = 64 << 10
 
-func newRedisLog(said io.Reader) *redisLog {
-	log := &redisLog{ended: make(chan struct{})}
-	go func() {
-		defer close(log.ended)
-		_, _ = io.Copy(&log.text, io.LimitReader(said, 64<<10))
-		_, _ = io.Copy(io.Discard, said)
-	}()
-	return log
+// redisLog is the beginning of what a server said, to be read once it has ended.
+type redisLog struct{ strings.Builder }
+
+// Write implements io.Writer.
+func (l *redisLog) Write(p []byte) (int, error) {
+	_, _ = l.Builder.Write(p[:min(len(p), redisLogKept-l.Len())])
+	return len(p), nil
 }
 
 // awaitSocket waits until the server accepts connections, or tells why it never will.

@@ -1,0 +1,105 @@
+package services
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNginxIsFoundWhereItIsAndElseItsCommandIsNamed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	_, err := findNginx([]string{folder})
+	var none *NoNginxError
+	require.ErrorAs(t, err, &none)
+	require.NotEmpty(t, none.Install)
+
+	program := "#!/bin/sh\necho nginx version: nginx/1.99.1 >&2\n"
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "nginx"), []byte(program), 0o755))
+	found, err := findNginx([]string{filepath.Join(folder, "none"), folder})
+	require.NoError(t, err)
+	require.Equal(t, "1.99.1", found.Version)
+}
+
+func TestNginxInstallCommand(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, nginxInstallCommand("linux", "ID=ubuntu\nID_LIKE=debian"), "apt-get install -y nginx-light")
+	require.Contains(t, nginxInstallCommand("linux", "ID=unheard"), "https://nginx.org")
+	require.Equal(t, "brew install nginx", nginxInstallCommand("darwin", ""))
+}
+
+func TestNginxIsGoneWithItsHolder(t *testing.T) {
+	t.Parallel()
+	program, err := FindNginx()
+	if err != nil {
+		t.Skip(err)
+	}
+	address := freeAddress(t)
+	running, err := program.Start(NginxSite{
+		Conf: "server { listen " + address + "; return 204; }", LogFormat: "$status", Log: io.Discard,
+	})
+	require.NoError(t, err)
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_ = conn.Close()
+	running.Stop()
+	_, err = net.Dial("tcp", address)
+	require.True(t, errors.Is(err, syscall.ECONNREFUSED), err)
+	require.NoFileExists(t, running.AccessLog)
+}
+
+// nginxHeld is the environment variable that makes TestNginxHolder hold an nginx.
+const nginxHeld = "SERVICES_TEST_NGINX"
+
+func TestNginxHolder(t *testing.T) {
+	address := os.Getenv(nginxHeld)
+	if address == "" {
+		t.Skip("it is a part of TestNginxIsGoneWhenItsHolderIsKilled")
+	}
+	program, err := FindNginx()
+	require.NoError(t, err)
+	_, err = program.Start(NginxSite{Conf: "server { listen " + address + "; return 204; }", LogFormat: "$status", Log: io.Discard})
+	require.NoError(t, err)
+	time.Sleep(time.Minute)
+}
+
+func TestNginxIsGoneWhenItsHolderIsKilled(t *testing.T) {
+	t.Parallel()
+	if _, err := FindNginx(); err != nil {
+		t.Skip(err)
+	}
+	address := freeAddress(t)
+	holder := exec.Command(os.Args[0], "-test.run=^TestNginxHolder$")
+	holder.Env = append(os.Environ(), nginxHeld+"="+address)
+	require.NoError(t, holder.Start())
+	t.Cleanup(func() { _ = holder.Process.Kill() })
+	require.Eventually(t, func() bool { return listens(address) }, 20*time.Second, 5*time.Millisecond)
+	require.NoError(t, holder.Process.Kill())
+	_ = holder.Wait()
+	require.Eventually(t, func() bool { return !listens(address) }, 20*time.Second, 5*time.Millisecond)
+}
+
+func listens(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
