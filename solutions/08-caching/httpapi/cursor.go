@@ -36,6 +36,10 @@ func readCursor(text string) boxoffice.EventCursor {
 	if err != nil || json.Unmarshal(decoded, &c) != nil {
 		return boxoffice.EventCursor{}
 	}
+	c.StartsAt = c.StartsAt.UTC() // Go reads offsets that PostgreSQL doesn't know
+	if year := c.StartsAt.Year(); year < 1 || year > 9999 {
+		return boxoffice.EventCursor{}
+	}
 	return boxoffice.EventCursor(c)
 }
 

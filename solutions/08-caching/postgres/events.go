@@ -65,8 +65,9 @@ func (s *Store) Events(ctx context.Context, filter boxoffice.EventFilter) ([]box
 	return events, nil
 }
 
-// eventsQuery is one statement for the page. It has only the conditions that the
-// filter asks for: with one like ($1 = ” OR …), an index is of no use.
+// eventsQuery is one statement for the page, with only those conditions that the
+// filter asks for: where a parameter can switch a condition off, a plan that is made
+// once for all parameters can't rely on it.
 func eventsQuery(filter boxoffice.EventFilter) (query string, args []any) {
 	parameter := func(value any) string {
 		args = append(args, value)
