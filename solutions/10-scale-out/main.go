@@ -131,14 +131,14 @@ func serveUntil(ctx context.Context, server *http.Server, draining *atomic.Bool,
 
 // work does the jobs that requests have left, until the context ends.
 func work(ctx context.Context, cfg config) error {
-	store, err := openStore(cfg, newRegistry())
+	store, err := openStore(cfg, cfg.jobTimeout, newRegistry())
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	service := &boxoffice.Service{Store: store, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
 	return store.Work(ctx, service, postgres.WorkOptions{
-		Timeout: cfg.jobTimeout, Attempts: cfg.jobAttempts, Backoff: cfg.jobBackoff, StopTimeout: cfg.stopTimeout,
+		Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff, StopTimeout: cfg.stopTimeout,
 	})
 }
 
