@@ -32,7 +32,17 @@ func Migrate(ctx context.Context, databaseURL string) error {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate: %w%s", err, advice(err))
 	}
 	return migrateQueue(ctx, db.DB)
+}
+
+// advice says what to do about a PostgreSQL that comes without its extensions.
+func advice(err error) string {
+	if refusal := pq.As(err, pqerror.FeatureNotSupported, pqerror.UndefinedFile); refusal == nil || !strings.Contains(refusal.Message, "pg_trgm") {
+		return ""
+	}
+	return "\npg_trgm comes with PostgreSQL, but some systems have it in a package of its own:\n" +
+		"  Debian, Ubuntu: sudo apt install postgresql      (before version 10: postgresql-contrib)\n" +
+		"  Fedora, Alpine: install postgresql-contrib"
 }
