@@ -167,7 +167,7 @@ func TestClosedPortIsUnavailable(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
 	address := closedPort(t)
-	app := lab.Start(t, lab.Env("DATABASE_URL=postgres://boxoffice@"+address+"/boxoffice?sslmode=disable"), lab.Env(hasty))
+	app := lab.Start(t, lab.Env("DATABASE_URL=postgres://boxoffice@"+address+"/boxoffice?sslmode=disable"), lab.Env(hasty), lab.Workers(0))
 	requests := []*lab.Request{
 		lab.GET("/events"),
 		lab.GET("/events/1"),
