@@ -181,6 +181,58 @@ func TestProcessesBuildATemplateOnceAndLeaveNothing(t *testing.T) {
 	require.Equal(t, 1, builders)
 }
 
+// indexed is what steps 07 and 09 add: indexes, one of trigrams, and the tables of a job queue (as
+// River's migrations make them) that the seed knows nothing of.
+const indexed = `
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE INDEX ON events (starts_at, id);
+CREATE INDEX ON events (price_cents, id);
+CREATE INDEX ON events (venue_id, starts_at, id);
+CREATE INDEX events_by_title ON events USING gin (title gin_trgm_ops);
+CREATE INDEX ON orders (user_id, id);
+CREATE TYPE job_state AS ENUM ('available', 'running', 'completed');
+CREATE FUNCTION in_bitmask(bitmask bit(8), state job_state) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE state WHEN 'available' THEN get_bit(bitmask, 7) ELSE 0 END = 1 $$;
+CREATE TABLE job (
+  id bigserial PRIMARY KEY, state job_state NOT NULL DEFAULT 'available', args jsonb NOT NULL DEFAULT '{}', tags varchar(255)[] NOT NULL DEFAULT '{}',
+  unique_key bytea, unique_states bit(8), scheduled_at timestamptz NOT NULL DEFAULT now(), CONSTRAINT finalised CHECK (state <> 'completed' OR scheduled_at IS NOT NULL));
+CREATE INDEX ON job USING gin (args);
+CREATE UNIQUE INDEX ON job (unique_key) WHERE unique_key IS NOT NULL AND in_bitmask(unique_states, state);
+CREATE UNLOGGED TABLE leader (name text PRIMARY KEY, expires_at timestamptz NOT NULL);
+CREATE TABLE migration (line text NOT NULL, version bigint NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (line, version));
+INSERT INTO migration (line, version) VALUES ('main', 1), ('main', 2);`
+
+// statistics are what the planner knows of the tables, a line for each column, table and index.
+const statistics = `
+	SELECT concat_ws(' ', tablename, attname, null_frac, avg_width, n_distinct, correlation,
+		md5(most_common_vals::text || most_common_freqs::text), md5(histogram_bounds::text))
+	FROM pg_stats WHERE tablename IN ('users', 'venues', 'events', 'orders')
+	UNION ALL SELECT concat_ws(' ', relname, relpages, reltuples, relallvisible)
+	FROM pg_class WHERE relname IN ('users', 'venues', 'events', 'orders', 'events_by_title') ORDER BY 1`
+
+func TestIndexesAndTablesThatTheSeedDoesNotKnow(t *testing.T) {
+	pg := server(t)
+	var names []string
+	var known [][]string
+	for _, other := range []string{"", different()} {
+		began := time.Now()
+		name, err := Template(t.Context(), pg, migrate(schema+indexed+other), nil)
+		require.NoError(t, err)
+		t.Logf("template in %v", time.Since(began))
+		db := open(t, pg, name)
+		lines, err := column(t.Context(), db, statistics)
+		require.NoError(t, err)
+		names, known = append(names, name), append(known, lines)
+		require.Equal(t, 2, one[int](t, db, "SELECT count(*) FROM migration"))
+		require.Zero(t, one[int](t, db, "SELECT count(*) FROM job"))
+		require.NotZero(t, one[int](t, db, "SELECT count(*) FROM events WHERE title ILIKE '%harbour%'"))
+	}
+	again, err := Template(t.Context(), pg, migrate(schema+indexed), nil)
+	require.NoError(t, err)
+	require.Equal(t, names[0], again, "the same migrations give the same template")
+	require.Equal(t, known[0], known[1], "the planner knows the same in each template")
+}
+
 func TestSixteenClonesAtOnce(t *testing.T) {
 	pg := server(t)
 	name, err := Template(t.Context(), pg, migrate(schema), nil)
