@@ -144,6 +144,14 @@ func TestGapsGiveFileAndLine(t *testing.T) {
 	}, gaps)
 }
 
+func TestGapsInConfigurations(t *testing.T) {
+	dir := t.TempDir()
+	coursetest.Write(t, filepath.Join(dir, "deploy", "nginx.conf"), "upstream x {\n    # TODO(task 2): try the next one\n    # when this one is gone\n}\n")
+	gaps, err := course.Gaps(dir)
+	require.NoError(t, err)
+	assert.Equal(t, []course.Gap{{Task: 2, File: "deploy/nginx.conf", Line: 2, Text: "try the next one when this one is gone"}}, gaps)
+}
+
 func TestFilesLeavesOutWhatIsNotTheModule(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
 	for _, f := range []string{".git/config", "adding.test", "cpu.prof", "wrong-answers/a.patch", "sub/main.out"} {

@@ -275,10 +275,11 @@ func gapsOf(file string, lines []string) []Gap {
 	return gaps
 }
 
-// comment is what a line says that is nothing but a comment in Go or SQL, and something.
+// comment is what a line says that is nothing but a comment in Go, SQL or a configuration,
+// and something.
 func comment(line string) (text string, ok bool) {
 	line = strings.TrimSpace(line)
-	for _, sign := range []string{"//", "--"} {
+	for _, sign := range []string{"//", "--", "#"} {
 		if text, ok := strings.CutPrefix(line, sign); ok {
 			return strings.TrimSpace(text), strings.TrimSpace(text) != ""
 		}

@@ -34,6 +34,7 @@ type Options struct {
 	Timeout  time.Duration     // go test -timeout; DefaultTimeout when zero
 	Overlay  map[string]string // absolute path → the file to read in its place, "" for none
 	Env      []string          // "NAME=value", added to this process's environment
+	Exec     string            // go test -exec
 	Progress func(line string) // told what go says on the way, such as "go: downloading …"; may be nil
 }
 
@@ -130,6 +131,9 @@ func (o Options) arguments() []string {
 	}
 	if o.Run != "" {
 		args = append(args, "-run="+o.Run)
+	}
+	if o.Exec != "" {
+		args = append(args, "-exec="+o.Exec)
 	}
 	return args
 }

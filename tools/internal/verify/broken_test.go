@@ -244,7 +244,7 @@ func TestBrokenAnswers(t *testing.T) {
 		{"changes a test", "wrong-answers", func(f fixture) { f.replace(inFile, "sum.go", "sum_test.go") },
 			[]string{inFile + ": the patch changes the test file sum_test.go"}},
 		{"changes what isn't built", "wrong-answers", func(f fixture) { f.replace(inFile, "sum.go", "sum.conf") },
-			[]string{inFile + ": the patch changes sum.conf, which the go command doesn't build in"}},
+			[]string{inFile + ": the patch adds sum.conf, which the go command doesn't build in"}},
 		{"no diff", "wrong-answers", func(f fixture) { f.write(sum, "A claim.\n\nTask: 1\n") },
 			[]string{sum + ": there is no diff"}},
 		{"no Caught-by", "wrong-answers", func(f fixture) { f.replace(sum, "Caught-by: TestOrderCostsItsTickets\n", "") },
@@ -295,6 +295,42 @@ func TestWholeSuites(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A configuration isn't built in: tests read it where it lies.
+func TestAnswersChangeConfigurations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("solutions/02-limit/deploy/limit.conf", "limit 8;\n")
+	f.write("solutions/02-limit/deploy_test.go", `package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestLimitIsConfigured(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join("deploy", "limit.conf"))
+	here, _ := os.Getwd()
+	if string(src) != "limit 8;\n" {
+		t.Errorf("%s says %q: %v", filepath.Base(here), src, err)
+	}
+}
+`)
+	answer := func(name, says, diff string) {
+		f.write("solutions/02-limit/wrong-answers/"+name, "Nine.\n\nTask: 1\nCaught-by: TestLimitIsConfigured\nSays: "+says+"\n"+diff)
+	}
+	answer("nine.patch", `02-limit says "limit 9;\n"`, "--- a/deploy/limit.conf\n+++ b/deploy/limit.conf\n@@ -1 +1 @@\n-limit 8;\n+limit 9;\n")
+	answer("no-file.patch", `02-limit says ""`, "--- a/deploy/limit.conf\n+++ /dev/null\n@@ -1 +0,0 @@\n-limit 8;\n")
+	o := Options{Course: f.open(), Only: []string{"wrong-answers"}}
+	for _, o.Thorough = range []bool{false, true} {
+		report := f.verify(o)
+		if want := "9 passed, 0 failed"; report.Summary() != want {
+			t.Errorf("thorough %t: %s, want %s", o.Thorough, report.Summary(), want)
+			report.WriteFailures(t.Output())
+		}
 	}
 }
 
@@ -358,7 +394,7 @@ func TestOverlayFollowsLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := a.Overlay(t.Context(), link, t.TempDir())
+	overlay, _, err := a.Overlay(t.Context(), link, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

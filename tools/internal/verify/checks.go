@@ -14,7 +14,8 @@ type check struct {
 	jobs        func(r *round) []job
 }
 
-// checks lists all of them, the quick ones first.
+// checks lists all of them in the order in which they start: the quick ones first, and no
+// long one last, which would run on alone.
 func checks() []check {
 	return []check{
 		{"front-matter", "each lesson's front matter is whole and fits the course", eachStep(frontMatter)},
@@ -33,13 +34,13 @@ func checks() []check {
 		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(standalone)},
 		{"staticcheck", "staticcheck has nothing to say", once(staticcheck)},
 		{"govulncheck", "no known vulnerability is called", whole(govulncheck)},
+		{"tools", "the tests of tools are green", whole(toolsTests)},
 		{"starter", "the starter's tests are red exactly where the tasks say", eachStep(starter)},
 		{"solution", "the solution's tests are green", solutions(false)},
 		{"race", "the solution's tests are green with the race detector (--race)", solutions(true)},
 		{"wrong-answers", "each wrong answer is caught by the test that it names", wrongAnswers},
 		{"right-answers", "each other right answer is accepted", rightAnswers},
 		{"past", "the tests of earlier steps are green on the newest solution", past},
-		{"tools", "the tests of tools are green", whole(toolsTests)},
 	}
 }
 

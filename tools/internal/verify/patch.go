@@ -132,32 +132,33 @@ func answers(s *course.Step, folder string, f *findings) []*Answer {
 // Overlay applies the answer to a copy of the solution in scratch, an empty folder,
 // and returns what differs as the go command's -overlay wants it: the real path of each
 // file to its replacement, "" for a file that the answer deletes. The go command
-// ignores an overlay for a path that it doesn't read, so Overlay fails for an answer
-// that changes nothing, or changes a file that exists under another name.
-func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (map[string]string, error) {
-	solution, err := filepath.EvalSymlinks(solution)
-	if err != nil {
-		return nil, fmt.Errorf("find the solution: %w", err)
+// ignores an overlay for a path that it doesn't read. So Overlay fails for an answer
+// that changes nothing, or adds a file that isn't built in. An answer that changes one
+// that isn't, such as a configuration, is told of by inPlace: tests can read it in
+// scratch alone.
+func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (overlay map[string]string, inPlace bool, err error) {
+	if solution, err = filepath.EvalSymlinks(solution); err != nil {
+		return nil, false, fmt.Errorf("find the solution: %w", err)
 	}
 	before, err := course.Files(solution)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := copyFiles(solution, scratch, before); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := a.apply(ctx, scratch); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	after, err := course.Files(scratch)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	overlay, err := compare(solution, before, scratch, after)
-	if err != nil {
-		return nil, err
+	if overlay, err = compare(solution, before, scratch, after); err != nil {
+		return nil, false, err
 	}
-	return overlay, a.admissible(ctx, solution, overlay)
+	inPlace, err = admissible(ctx, solution, overlay)
+	return overlay, inPlace, err
 }
 
 // apply runs git apply in dir, which git must not take for a part of a repository
@@ -175,47 +176,51 @@ func (a *Answer) apply(ctx context.Context, dir string) error {
 	return nil
 }
 
-// admissible refuses overlays that would prove nothing.
-func (a *Answer) admissible(ctx context.Context, solution string, overlay map[string]string) error {
+// admissible refuses overlays that would prove nothing, and reports whether one changes a
+// file that the tests can only read where it lies.
+func admissible(ctx context.Context, solution string, overlay map[string]string) (inPlace bool, err error) {
 	if len(overlay) == 0 {
-		return errors.New("the patch changes nothing")
+		return false, errors.New("the patch changes nothing")
 	}
 	for _, path := range slices.Sorted(maps.Keys(overlay)) {
 		rel, _ := filepath.Rel(solution, path)
 		switch {
 		case strings.HasSuffix(path, "_test.go"):
-			return fmt.Errorf("the patch changes the test file %s", rel)
+			return false, fmt.Errorf("the patch changes the test file %s", rel)
 		case strings.HasSuffix(path, ".go") || filepath.Base(path) == "go.mod":
-		default:
-			if err := embedded(ctx, solution, path, overlay); err != nil {
-				return err
-			}
+			continue
+		}
+		built, err := embedded(ctx, solution, path, overlay)
+		switch {
+		case err != nil:
+			return false, err
+		case !built && !exists(path):
+			return false, fmt.Errorf("the patch adds %s, which the go command doesn't build in: nothing would read it", rel)
+		case !built:
+			inPlace = true
 		}
 	}
-	return nil
+	return inPlace, nil
 }
 
-// embedded fails unless the go command builds path into a package by go:embed, since
-// no other file can be replaced by an overlay. A deleted one counts as built in.
-func embedded(ctx context.Context, solution, path string, overlay map[string]string) error {
-	if overlay[path] == "" {
-		return nil
+// embedded reports whether the go command builds path into a package by go:embed. No
+// other file can be replaced by an overlay. A deleted one counts as built in when it
+// was until then.
+func embedded(ctx context.Context, solution, path string, overlay map[string]string) (bool, error) {
+	args := []string{"list", "-f", `{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}`}
+	if replacement := overlay[path]; replacement != "" {
+		flag, remove, err := overlayFlag(filepath.Dir(replacement), overlay)
+		if err != nil {
+			return false, err
+		}
+		defer remove()
+		args = append(args, flag)
 	}
-	flag, remove, err := overlayFlag(filepath.Dir(overlay[path]), overlay)
+	out, err := command{Dir: solution}.run(ctx, "go", append(args, "./...")...)
 	if err != nil {
-		return err
+		return false, fmt.Errorf("list the solution's packages: %s", firstOf(out, err))
 	}
-	defer remove()
-	format := `{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}`
-	out, err := command{Dir: solution}.run(ctx, "go", "list", flag, "-f", format, "./...")
-	if err != nil {
-		return fmt.Errorf("list the solution's packages: %s", firstOf(out, err))
-	}
-	if !slices.Contains(strings.Split(out, "\n"), path) {
-		rel, _ := filepath.Rel(solution, path)
-		return fmt.Errorf("the patch changes %s, which the go command doesn't build in: the tests would never see it", rel)
-	}
-	return nil
+	return slices.Contains(strings.Split(out, "\n"), path), nil
 }
 
 func copyFiles(from, to string, files []string) error {

@@ -64,13 +64,18 @@ func lockFile(path string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// folder makes an empty folder for one job, which removes it when it is done.
-func (s *scratch) folder() (dir string, remove func(), err error) {
-	dir, err = os.MkdirTemp(s.dir, "copy-")
+// folder makes an empty folder of that name for one job, which removes it when it is
+// done. The lab tells a step by its folder's name.
+func (s *scratch) folder(name string) (dir string, remove func(), err error) {
+	parent, err := os.MkdirTemp(s.dir, "copy-")
 	if err != nil {
 		return "", nil, fmt.Errorf("make a folder for a patched copy: %w", err)
 	}
-	return dir, func() { os.RemoveAll(dir) }, nil
+	dir = filepath.Join(parent, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", nil, fmt.Errorf("make a folder for a patched copy: %w", err)
+	}
+	return dir, func() { os.RemoveAll(parent) }, nil
 }
 
 func (s *scratch) remove() {

@@ -250,13 +250,13 @@ func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runn
 		w.add(path, "%v", err)
 		return
 	}
-	dir, remove, err := w.scratch.folder()
+	dir, remove, err := w.scratch.folder(s.Name)
 	if err != nil {
 		w.add(path, "%v", err)
 		return
 	}
 	defer remove()
-	overlay, err := a.Overlay(w.ctx, s.SolutionDir, dir)
+	overlay, inPlace, err := a.Overlay(w.ctx, s.SolutionDir, dir)
 	if err != nil {
 		w.add(path, "%v", err)
 		return
@@ -266,7 +266,24 @@ func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runn
 		w.add(path, "%v", err)
 		return
 	}
-	run(w, a, runner.Options{Step: s, Solution: true, Overlay: overlay, Env: env})
+	o := runner.Options{Step: s, Solution: true, Overlay: overlay, Env: env}
+	if inPlace {
+		o.Exec = moved
+		o.Env = append(o.Env, "VERIFY_COPY="+dir, "VERIFY_MODULE="+realPath(s.SolutionDir))
+	}
+	run(w, a, o)
+}
+
+// moved runs a test binary in the patched copy of its package's folder, for go test
+// -exec: there the tests read files that are not built in.
+const moved = `sh -c 'here=$(pwd -P); cd "$VERIFY_COPY${here#"$VERIFY_MODULE"}" && exec "$0" "$@"'`
+
+// realPath is a path without links, or the path itself where there is no such file.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // nestedOverlay makes go commands that a test runs itself, such as step 02's go list,
