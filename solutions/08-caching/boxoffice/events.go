@@ -2,6 +2,7 @@ package boxoffice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -44,12 +45,23 @@ func (s *Service) ChangeEvent(ctx context.Context, userID, eventID int64, patch 
 		return Event{}, err
 	}
 	event, err := s.Store.UpdateEvent(ctx, eventID, patch)
-	if err != nil {
-		return Event{}, err
+	s.changed(ctx, eventID, err)
+	return event, err
+}
+
+// region changed
+
+// changed has everybody see the event as it is after a write that returned err. Two
+// errors say that nothing was written. After any other, something may have been: the
+// answer to a commit gets lost, too.
+func (s *Service) changed(ctx context.Context, eventID int64, err error) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrSoldOut) {
+		return
 	}
 	s.Catalog.Changed(ctx, eventID)
-	return event, nil
 }
+
+// endregion
 
 func (p EventPatch) check() error {
 	var check checks

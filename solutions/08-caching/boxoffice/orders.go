@@ -21,16 +21,16 @@ func (s *Service) CreateOrder(ctx context.Context, order Order) (Order, error) {
 		return Order{}, err
 	}
 	order.TotalCents = int64(order.Quantity) * event.PriceCents
-	order, err = s.Store.CreateOrder(ctx, order)
+	created, err := s.Store.CreateOrder(ctx, order)
+	s.changed(ctx, order.EventID, err)
 	if err != nil {
 		return Order{}, err
 	}
-	s.Catalog.Changed(ctx, order.EventID)
-	if err := s.confirm(ctx, order, event); err != nil {
+	if err := s.confirm(ctx, created, event); err != nil {
 		// The tickets are sold all the same.
-		slog.ErrorContext(ctx, "no mail for an order", "order_id", order.ID, "error", err)
+		slog.ErrorContext(ctx, "no mail for an order", "order_id", created.ID, "error", err)
 	}
-	return order, nil
+	return created, nil
 }
 
 // checkOrder applies the rules for selling tickets, and returns the event. What

@@ -20,7 +20,7 @@ import (
 
 // CacheOptions are what an operator sets.
 type CacheOptions struct {
-	// TTL is how long something is remembered, give or take a tenth.
+	// TTL is how long something is remembered, and up to a tenth longer.
 	TTL time.Duration
 	// Timeout is how long Redis may take before the cache does without it.
 	Timeout time.Duration
@@ -73,7 +73,7 @@ func cached[T any](ctx context.Context, c *Cache, q question, load func(ctx cont
 	c.count(q, hit, err)
 	if !hit {
 		reachable := err == nil
-		found, err = shared(ctx, c, q.key+version, func(ctx context.Context) (entry[T], error) {
+		found, err = shared(ctx, c, q.key+"@"+version, func(ctx context.Context) (entry[T], error) {
 			loaded, err := loadEntry(ctx, version, load)
 			if err == nil && reachable {
 				store(ctx, c, q, loaded)
@@ -131,7 +131,7 @@ func store[T any](ctx context.Context, c *Cache, q question, e entry[T]) {
 	if e.Missing {
 		ttl = min(ttl, absence)
 	}
-	ttl += mathrand.N(ttl / 10) // what was remembered at once shall not be forgotten at once
+	ttl += mathrand.N(ttl/10 + 1) // what was remembered at once shall not be forgotten at once
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	if err := c.client.Set(ctx, q.key, text, ttl).Err(); err != nil {
