@@ -47,6 +47,8 @@ type App struct {
 	tokens  sync.Map // token → the User who logged in
 	changes changes
 	direct  string
+	// balancers are told of each new instance.
+	balancers []*Balancer
 	// environment is what the test has set, as NAME=value.
 	environment []string
 	troubled    atomic.Bool // a request had no answer, or a 5xx

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +86,13 @@ func miniature() {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"token":"tok\u0026en-of-nobody"}`)
 	})
+	var draining atomic.Bool
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if draining.Load() {
+			http.Error(w, "draining", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { draining.Store(true) })
 	mux.HandleFunc("GET /log", func(_ http.ResponseWriter, r *http.Request) { log.Print(r.URL.Query().Get("line")) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, exposition) })
 	mux.HandleFunc("POST /jobs", enqueue(db))

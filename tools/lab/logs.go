@@ -79,8 +79,10 @@ func lookUp(fields map[string]any, path string) (value any, ok bool) {
 const logLineShown = 400
 
 // tail returns the last n log lines, the long ones cut.
-func (i *Instance) tail(n int) string {
-	lines := i.logs.all()
+func (i *Instance) tail(n int) string { return i.logs.tail(n) }
+
+func (l *logBuffer) tail(n int) string {
+	lines := l.all()
 	var b strings.Builder
 	for _, line := range lines[max(0, len(lines)-n):] {
 		b.WriteString(shorten(line.Text, logLineShown) + "\n")

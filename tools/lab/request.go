@@ -26,6 +26,7 @@ type Request struct {
 	body     []byte
 	header   http.Header
 	instance int
+	front    *Front // nil: the request goes to the instance itself
 	chunked  bool
 }
 
@@ -82,6 +83,13 @@ func (r *Request) Header(name, value string) *Request {
 func (r *Request) On(instance int) *Request {
 	r.instance = instance
 	return r
+}
+
+// through is a copy of the request that goes through a front.
+func (r *Request) through(f *Front) *Request {
+	passed := *r
+	passed.front = f
+	return &passed
 }
 
 // Chunked sends the body without telling its length before, as a client does that
@@ -189,8 +197,7 @@ func (c *changes) before(r *Request) []*Request {
 
 func (a *App) exchange(ctx context.Context, r *Request) *Response {
 	response := &Response{app: a, request: r}
-	url := a.Instances[r.instance].URL + r.path
-	request, err := http.NewRequestWithContext(ctx, r.method, url, r.reader())
+	request, err := http.NewRequestWithContext(ctx, r.method, a.base(r)+r.path, r.reader())
 	if err != nil {
 		response.Err = err
 		return response
@@ -202,9 +209,20 @@ func (a *App) exchange(ctx context.Context, r *Request) *Response {
 		return response
 	}
 	defer func() { _ = answer.Body.Close() }()
+	if r.front != nil {
+		r.front.answered()
+	}
 	response.Status, response.Header = answer.StatusCode, answer.Header
 	response.Body, response.Err = io.ReadAll(answer.Body)
 	return response
+}
+
+// base is the URL of the instance, or of the front, that the request is for.
+func (a *App) base(r *Request) string {
+	if r.front != nil {
+		return r.front.URL
+	}
+	return a.Instances[r.instance].URL
 }
 
 // reader is the body; net/http tells the length before when it knows the type.
@@ -221,6 +239,9 @@ const exitNotice = 500 * time.Millisecond
 
 // noAnswer tells why a request has no answer.
 func (a *App) noAnswer(r *Response) Finding {
+	if r.request.front != nil {
+		return r.request.front.noAnswer(r)
+	}
 	instance := a.Instances[r.request.instance]
 	f := Finding{
 		Measured: fmt.Sprintf("%s got no answer: %v", r.request, r.Err),

@@ -93,6 +93,9 @@ func (r *Response) JSON(v any) *Response {
 // before it to change something, and as the same user.
 func (r *Response) Curl() string {
 	run := strings.Join(append(quoteAll(r.app.environment), runCommand()), " ")
+	if r.request.front != nil {
+		run += fmt.Sprintf(" --instances %d", len(r.app.Instances))
+	}
 	script := &script{lines: []string{run + "     (in another terminal)"}}
 	if len(r.before) > beforeShown {
 		script.lines = append(script.lines, fmt.Sprintf("(the test sent %d other requests first)", len(r.before)))

@@ -89,14 +89,14 @@ func (b *Balancer) Close() {
 	b.pool.close()
 }
 
-// Add adds an instance and returns once it was checked for the first time.
-func (b *Balancer) Add(address string) {
+// Add adds an instance. The channel is closed once it was checked for the first time.
+func (b *Balancer) Add(address string) (checked <-chan struct{}) {
 	added := &instance{address: address, checked: make(chan struct{})}
 	b.mu.Lock()
 	b.instances = append(b.instances, added)
 	b.mu.Unlock()
 	b.checks.Go(func() { b.watch(added) })
-	<-added.checked
+	return added.checked
 }
 
 // watch checks an instance until the balancer ends.

@@ -42,7 +42,7 @@ func balance(t *testing.T, o Options, addresses ...string) (*Balancer, *front) {
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	for _, address := range addresses {
-		b.Add(address)
+		<-b.Add(address)
 	}
 	return b, &front{b.URL, b.Records, func() {}}
 }

@@ -272,8 +272,11 @@ func upstreamOf(d directive) (*upstream, error) {
 	return u, nil
 }
 
+// upstreamDirectives are those of an upstream that have arguments.
+var upstreamDirectives = words("server keepalive keepalive_timeout keepalive_requests keepalive_time")
+
 func (u *upstream) set(name string, args []string) (err error) {
-	if len(args) == 0 && name != "least_conn" {
+	if len(args) == 0 && upstreamDirectives[name] {
 		return fmt.Errorf("invalid number of arguments")
 	}
 	switch name {

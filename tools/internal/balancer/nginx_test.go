@@ -560,3 +560,27 @@ func TestBothRefuseABrokenFile(t *testing.T) {
 		})
 	}
 }
+
+func TestTheStandInSaysWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		conf, says string
+		line       int
+	}{
+		{conf("ip_hash;", ""), `"ip_hash" in an upstream`, 2},
+		{conf("server api-1:8080 slow_start=30s;", ""), `the parameter "slow_start=30s" of a server`, 2},
+		{conf("", "proxy_cache tickets;"), `"proxy_cache"`, 10},
+		{conf("", "proxy_request_buffering off;"), `"proxy_request_buffering"`, 10},
+		{conf("", "proxy_set_header X-Id $connection;"), "the variable $connection", 10},
+		{conf("", "") + "server { listen 8081; }", "a second server", 13},
+		{strings.Replace(conf("", ""), "location /", "location ~ ^/", 1), "location ~ ^/", 8},
+	} {
+		read, err := ReadConf(c.conf, []string{"127.0.0.1:1", "127.0.0.1:2"}, func(port string) string { return port })
+		require.NoError(t, err)
+		_, err = StartStandIn(read)
+		var unknown *UnknownError
+		require.ErrorAs(t, err, &unknown)
+		require.Contains(t, unknown.Error(), "doesn't know "+c.says)
+		require.Equal(t, c.line, unknown.Line, c.says)
+	}
+}

@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,6 +22,19 @@ type Record struct {
 	Err string
 	// At is when the try began.
 	At time.Time
+}
+
+// String tells of the try: "POST /orders, try 1, instance A: 201".
+func (r Record) String() string {
+	instance := "no instance"
+	if r.Instance >= 0 {
+		instance = "instance " + string(rune('A'+r.Instance))
+	}
+	what := r.Err
+	if r.Status != 0 {
+		what = strings.TrimSuffix(fmt.Sprintf("%d, %s", r.Status, r.Err), ", ")
+	}
+	return fmt.Sprintf("%s %s, try %d, %s: %s", r.Method, r.Path, r.Attempt, instance, what)
 }
 
 // records is the list of tries, in the order in which they were decided.
