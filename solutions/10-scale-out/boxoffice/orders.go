@@ -20,12 +20,12 @@ func (s *Service) CreateOrder(ctx context.Context, order Order) (Order, error) {
 		return Order{}, err
 	}
 	order.TotalCents = int64(order.Quantity) * event.PriceCents
-	order, err = s.Store.CreateOrder(ctx, order)
+	created, err := s.Store.CreateOrder(ctx, order)
+	s.changed(ctx, order.EventID, err)
 	if err != nil {
 		return Order{}, err
 	}
-	s.Catalog.Changed(ctx, order.EventID)
-	return order, nil
+	return created, nil
 }
 
 // checkOrder applies the rules for selling tickets, and returns the event. What
