@@ -180,6 +180,54 @@ func TestNextGoesOnOnlyFromAGreenStep(t *testing.T) {
 	assert.Contains(t, b.succeeds("next", "1"), "You stand at step 01", "back")
 }
 
+// moveStep gives a step of the fixture another name, in its paths and its files.
+func (b *desk) moveStep(from, to string) {
+	b.t.Helper()
+	root := b.course.Root
+	for _, dir := range []string{"solutions", "steps"} {
+		require.NoError(b.t, os.Rename(filepath.Join(root, dir, from), filepath.Join(root, dir, to)))
+	}
+	for path, ext := range map[string]string{"steps": ".md", "hints": ".yaml"} {
+		dir := filepath.Join(root, "site", "content", path)
+		require.NoError(b.t, os.Rename(filepath.Join(dir, from+ext), filepath.Join(dir, to+ext)))
+	}
+	for _, file := range []string{"go.work", "solutions/" + to + "/go.mod", "steps/" + to + "/go.mod", "solutions/" + to + "/starter.patch"} {
+		path := filepath.Join(root, file)
+		coursetest.Write(b.t, path, strings.ReplaceAll(b.read(path), from, to))
+	}
+	b.course = coursetest.Open(b.t, root)
+}
+
+func TestStepsOfTwoDigits(t *testing.T) {
+	b := newDesk(t)
+	b.moveStep("02-doubling", "10-scale-out")
+	starter := b.read(filepath.Join(b.step(10).Dir, "main.go"))
+
+	assert.Contains(t, b.succeeds("list"), "TODO  10-scale-out")
+	assert.Contains(t, b.succeeds("next", "scale-out"), "You stand at step 10: Doubling")
+	assert.Contains(t, b.succeeds("list"), "> … TODO  10-scale-out")
+	out := b.succeeds()
+	assert.Contains(t, out, "Step 10  Doubling")
+	assert.Contains(t, out, "Stuck?     go tool workshop hint 10")
+	assert.Contains(t, b.succeeds("hint"), "Hint 1 of 1 for task 1")
+	assert.Contains(t, b.succeeds("diff", "10"), "--- steps/10-scale-out/main.go")
+	assert.Contains(t, b.fails(exitUsage, "test", "1O"), `there is no step "1O"`)
+
+	b.fails(exitRed, "test", "10")
+	b.succeeds("test", "10-scale-out", "--solution")
+	assert.Contains(t, b.succeeds("solve", "10", "--yes"), "Go on      go tool workshop test 10")
+	assert.Contains(t, b.succeeds("test"), "Step 10 is done.")
+	assert.Contains(t, b.succeeds("list"), "✓ PASS  10-scale-out")
+	assert.Contains(t, b.fails(exitUsage, "next"), "10-scale-out is the last step")
+
+	b.cwd = b.step(10).Dir
+	b.succeeds("reset", "--yes")
+	assert.Equal(t, starter, b.read(filepath.Join(b.step(10).Dir, "main.go")))
+	assert.Contains(t, b.succeeds("next", "1"), "You stand at step 01")
+	assert.Contains(t, b.fails(exitRed, "next"), "step 01 isn't green yet")
+	assert.Contains(t, b.succeeds("next", "--anyway"), "You stand at step 10", "the one after 01")
+}
+
 func TestDiffComparesWithoutTestsAndModulePaths(t *testing.T) {
 	b := newDesk(t)
 	b.write("main_test.go", "package main\n")
