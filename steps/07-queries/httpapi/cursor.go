@@ -1,0 +1,42 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	"example.com/boxoffice/steps/07-queries/boxoffice"
+)
+
+// region cursor
+
+// cursor is what stands in the next of a page. To clients it is a word without
+// meaning: so it may change, and nobody builds on what is in it.
+//
+// TODO(task 3): It has the fields of a boxoffice.EventCursor.
+type cursor struct {
+	Offset int `json:"o"`
+}
+
+func writeCursor(c boxoffice.EventCursor) string {
+	text, err := json.Marshal(cursor(c))
+	if err != nil {
+		panic(fmt.Sprintf("httpapi: an event of the database has no cursor: %v", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readCursor returns a cursor at no place for what writeCursor can't have written. A
+// client may send anything.
+//
+// TODO(task 3): What may a client send that Go can read, and PostgreSQL can't?
+func readCursor(text string) boxoffice.EventCursor {
+	var c cursor
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(decoded, &c) != nil {
+		return boxoffice.EventCursor{Offset: -1}
+	}
+	return boxoffice.EventCursor(c)
+}
+
+// endregion
