@@ -1,0 +1,150 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// behind runs the test with three instances behind each proxy with deploy/nginx.conf.
+func behind(t *testing.T, test func(t *testing.T, app *lab.App, front *lab.Front), env ...lab.Option) {
+	for _, proxy := range lab.Proxies() {
+		t.Run(proxy.Name, func(t *testing.T) {
+			t.Parallel()
+			proxy.Require(t)
+			app := lab.Start(t, append(env, lab.Instances(3))...)
+			test(t, app, proxy.Front(app, "deploy/nginx.conf"))
+		})
+	}
+}
+
+// A reader notices nothing when an instance dies: neither those whose request it had,
+// nor those who come while it is gone.
+func TestKilledInstanceCostsNoReader(t *testing.T) {
+	t.Parallel()
+	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
+		token := app.LogIn(lab.Buyer)
+		gate := app.Postgres.Hold(lab.Touches("orders"))
+		held := front.Begin(lab.GET("/me/orders").As(token))
+		await(t, gate.Reached())
+		dies := busy(t, app)
+		load := visit(front, 3, 0, "")
+		app.Instances[dies].Kill()
+		gate.Open()
+		select {
+		case <-held.Done():
+		case <-time.After(soon):
+		}
+		lab.Require(t, held.Answered() && held.Wait(soon).Status == http.StatusOK, lab.Finding{
+			Measured: "an instance was killed while it worked on GET /me/orders, and nginx answered: " + pendingStatus(held),
+			Expected: "200 OK, from another instance",
+			Why:      "A GET changes nothing. Whoever asked needn't know that the first one who was asked has died.",
+		})
+		buyMany(t, front, token)
+		load.stop(t, "one of three instances was killed (SIGKILL) and stayed away", "Two instances are left, and both can answer.")
+	}, lab.Workers(0))
+}
+
+// buyMany makes orders while an instance is gone.
+func buyMany(t *testing.T, front *lab.Front, token string) {
+	t.Helper()
+	for i := range 9 {
+		answer := front.Send(orderOf(lab.OnSale, 1).As(token))
+		lab.Require(t, answer.Status == http.StatusCreated, lab.Finding{
+			Measured: fmt.Sprintf("one of three instances is gone; of the orders that came then, number %d ended so: %s", i+1, ending(answer)),
+			Expected: "201 Created: whoever wasn't reached has done nothing, so even an order may be sent to another",
+			Why:      "Two instances are left, and both can sell.",
+		})
+	}
+}
+
+func pendingStatus(p *lab.Pending) string {
+	if !p.Answered() {
+		return "nothing"
+	}
+	return ending(p.Wait(soon))
+}
+
+const twice = "A buyer who gets an error looks into their orders, and buys again if there is none. A buyer who gets two orders has paid twice, and finds out at the door."
+
+func TestOrderIsNeverSentTwice(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 3)
+	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
+		token := app.LogIn(lab.Buyer)
+		gate := app.Postgres.Hold(holdSpecial)
+		order := front.Begin(orderOf(special, 1).As(token))
+		await(t, gate.Reached())
+		dies := busy(t, app)
+		load := visit(front, 3, 0, "")
+		app.Instances[dies].Kill()
+		awaitAnswerOr(order, func() bool { return gate.Hits() > 1 })
+		gate.Open()
+		awaitAnswerOr(order, func() bool { return false })
+		load.stop(t, "one of three instances was killed (SIGKILL) and stayed away", "Two instances are left, and both can answer.")
+		expectOneTry(t, app, front, order, "an instance was killed while it worked on an order, before it had written anything")
+	}, lab.Workers(0))
+}
+
+func TestOrderThatWasMadeIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 3)
+	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
+		token := app.LogIn(lab.Buyer)
+		gate := app.Postgres.HoldReply(lab.Verb("COMMIT"))
+		order := front.Begin(orderOf(special, 1).As(token))
+		await(t, gate.Reached())
+		app.Instances[busy(t, app)].Kill()
+		awaitAnswerOr(order, func() bool { return gate.Hits() > 1 })
+		gate.Open()
+		awaitAnswerOr(order, func() bool { return false })
+		expectOneTry(t, app, front, order, "an instance was killed after PostgreSQL had committed an order, before it could say so")
+		lab.Eventually(t, soon, func() bool { return len(app.Mail.Inbox(lab.Buyer.Email)) > 0 }, lab.Finding{
+			Measured: "an order was committed, its instance was killed, and no mail came",
+			Expected: "1 mail: the order is made, and the worker knows of it",
+			Why:      aMailLost,
+		})
+		mails := len(app.Mail.Inbox(lab.Buyer.Email))
+		lab.Require(t, mails == 1, lab.Finding{
+			Measured: fmt.Sprintf("one order was sent, its instance was killed after the commit, and the buyer has %d mails", mails),
+			Expected: "1 mail",
+			Why:      twice,
+		})
+	})
+}
+
+// awaitAnswerOr waits until the request is answered, or something else has happened.
+func awaitAnswerOr(p *lab.Pending, happened func() bool) {
+	for deadline := time.Now().Add(soon); time.Now().Before(deadline) && !happened(); {
+		select {
+		case <-p.Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// expectOneTry demands that one instance alone has seen the order.
+func expectOneTry(t *testing.T, app *lab.App, front *lab.Front, order *lab.Pending, killed string) {
+	t.Helper()
+	var made int
+	require.NoError(t, app.DB().QueryRow(`
+		SELECT count(*) FROM orders JOIN users ON users.id = user_id WHERE event_id = $1 AND email = $2`,
+		special.ID, lab.Buyer.Email).Scan(&made), "count the orders")
+	sent := len(triesOf(front, http.MethodPost))
+	lab.Require(t, sent == 1, lab.Finding{
+		Measured: fmt.Sprintf("%s. nginx then sent it to another one: %d instances have got it, orders in the database: %d, and the buyer got %s", killed, sent, made, pendingStatus(order)),
+		Expected: "one try, and an error for the buyer: nobody but the database knows what has become of the order",
+		Why:      twice,
+	})
+	lab.Require(t, made <= 1, lab.Finding{
+		Measured: fmt.Sprintf("%s, and for one POST there are %d orders", killed, made),
+		Expected: "at most 1",
+		Why:      twice,
+	})
+}

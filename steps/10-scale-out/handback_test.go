@@ -1,0 +1,92 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+const aMailLost = "The buyer waits for a mail with the tickets. Nobody else knows that it should have been sent."
+
+// holdMail starts an app with an order whose mail the worker is just sending.
+func holdMail(t *testing.T, env ...lab.Option) (*lab.App, interface{ Open() }) {
+	t.Helper()
+	app := lab.Start(t, env...)
+	gate := app.Mail.Hold()
+	app.Do(orderOf(lab.OnSale, 2).As(app.LogIn(lab.Buyer))).Expect(http.StatusCreated, "Without an order there is no mail.")
+	await(t, gate.Reached())
+	return app, gate
+}
+
+// expectOneMail demands that the buyer gets the mail, and gets it once.
+func expectOneMail(t *testing.T, app *lab.App, measured string) {
+	t.Helper()
+	lab.Eventually(t, soon, func() bool { return len(app.Mail.Inbox(lab.Buyer.Email)) > 0 }, lab.Finding{
+		Measured: measured + ", and no mail came",
+		Expected: "1 mail",
+		Why:      aMailLost,
+	})
+	mails := app.Mail.Inbox(lab.Buyer.Email)
+	lab.Require(t, len(mails) == 1, lab.Finding{
+		Measured: fmt.Sprintf("%s, and the buyer has %d mails", measured, len(mails)),
+		Expected: "1 mail",
+		Why:      "Two mails about one order look like two orders.",
+	})
+}
+
+func TestWorkerFinishesItsJob(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 1)
+	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=1m"), lab.Env("JOB_BACKOFF=1h"))
+	leaves := askToLeave(app.Workers[0])
+	leaves.stays(t, "a mail on its way", aMailLost)
+	gate.Open()
+	leaves.cleanly(t)
+	expectOneMail(t, app, "the worker was sending a mail when SIGTERM came; the mail server took it, and the worker has left")
+	app.StartWorker()
+	time.Sleep(aMoment) // in which the new worker would do what it finds
+	sent := app.Mail.Count()
+	lab.Require(t, sent == 1, lab.Finding{
+		Measured: fmt.Sprintf("the worker that got SIGTERM has sent the mail and left; with a new worker, the mail server has got %d mails", sent),
+		Expected: "1: the job is done",
+		Why:      "A job that was done and isn't marked so is done again.",
+	})
+}
+
+func TestWorkerTakesNoMoreJobs(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 1)
+	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=1m"))
+	leaves := askToLeave(app.Workers[0])
+	leaves.stays(t, "a mail on its way", aMailLost)
+	app.Do(orderOf(lab.OnSale, 1).As(app.LogIn(lab.OtherBuyer))).Expect(http.StatusCreated, "An order doesn't wait for a worker.")
+	leaves.stays(t, "a mail on its way and another order made", aMailLost)
+	gate.Open()
+	leaves.cleanly(t)
+	taken := len(app.Mail.Inbox(lab.OtherBuyer.Email))
+	lab.Require(t, taken == 0, lab.Finding{
+		Measured: "an order was made after the worker had got SIGTERM, and the worker sent its mail before it left",
+		Expected: "that it takes no more jobs: they are for the workers that stay",
+		Why:      "On a busy day there is always one job more. A worker that takes it never leaves, until it is killed with it.",
+	})
+	app.StartWorker()
+	lab.Eventually(t, soon, func() bool { return len(app.Mail.Inbox(lab.OtherBuyer.Email)) == 1 }, lab.Finding{
+		Measured: "an order was made while the only worker was leaving; a new worker has started, and no mail came",
+		Expected: "1 mail, from the new worker",
+		Why:      aMailLost,
+	})
+}
+
+func TestWorkerHandsItsJobBack(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 1)
+	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=500ms"), lab.Env("JOB_TIMEOUT=5m"), lab.Env("JOB_BACKOFF=1h"), lab.Env("JOB_ATTEMPTS=1"))
+	leaves := askToLeave(app.Workers[0])
+	leaves.cleanly(t)
+	gate.Open() // the mail of the worker that has left is not taken any more
+	app.StartWorker()
+	expectOneMail(t, app, "the mail server didn't answer within SHUTDOWN_TIMEOUT=500ms, the worker left, and another one started (JOB_TIMEOUT=5m, JOB_BACKOFF=1h, JOB_ATTEMPTS=1)")
+}
