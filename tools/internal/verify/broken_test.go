@@ -367,9 +367,9 @@ func tryAll(t *testing.T, ways []broken) {
 
 // lines is a Go comment of n lines.
 func lines(n int) string {
-	text := make([]byte, 0, 3*n)
+	text := make([]byte, 0, 10*n)
 	for range n {
-		text = append(text, "//\n"...)
+		text = append(text, "var _ int\n"...)
 	}
 	return string(text)
 }

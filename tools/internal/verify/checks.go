@@ -28,7 +28,7 @@ func checks() []check {
 		{"imports", "the API's code imports nothing of tools, and tools keeps its arrows", once(imports)},
 		{"links", "links and code references of the site lead somewhere", once(links)},
 		{"minutes", "the stated minutes of steps and tracks add up", whole(minutes)},
-		{"size", fmt.Sprintf("the last solution has fewer than %d lines without tests", maxLines), whole(size)},
+		{"size", fmt.Sprintf("the last solution has fewer than %d lines of code without tests", maxLines), whole(size)},
 		{"gofmt", "Go files are formatted", once(gofmt)},
 		{"vet", "go vet has nothing to say", once(vet)},
 		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(standalone)},
