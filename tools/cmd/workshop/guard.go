@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,8 +17,17 @@ import (
 // workshop runs under.
 const guardName = "__guard"
 
-// guardGrace is how long a guarded program may take to leave after SIGTERM.
-const guardGrace = 10 * time.Second
+// guardGrace is how long a guarded program may take to leave after SIGTERM: it may
+// drain for some seconds and then finish what it is busy with.
+const guardGrace = 15 * time.Second
+
+// guardPID is the environment variable with the number of the file that a guard writes
+// its program's process id to.
+const guardPID = "WORKSHOP_GUARD_PID"
+
+// signalled is what a shell, and a guard, adds to the number of the signal that ended a
+// program.
+const signalled = 128
 
 // newGuardCmd runs a program and ends it when stdin reaches its end, which it
 // does when the workshop is gone, however that ended. Without it, SIGKILL of
@@ -43,8 +54,16 @@ func guard(args []string) (int, error) {
 	child := exec.Command(args[0], args[1:]...)
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
 	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	report, err := guardReport()
+	if err != nil {
+		return 0, err
+	}
 	if err := child.Start(); err != nil {
 		return 0, err
+	}
+	if report != nil {
+		_, _ = fmt.Fprintln(report, child.Process.Pid)
+		_ = report.Close()
 	}
 	exited := make(chan struct{})
 	go func() {
@@ -61,7 +80,26 @@ func guard(args []string) (int, error) {
 	case <-abandoned:
 		endGroup(child.Process.Pid, exited)
 	}
+	if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return signalled + int(status.Signal()), nil
+	}
 	return child.ProcessState.ExitCode(), nil
+}
+
+// guardReport is the file to write the process id to; nil when nobody asked. The program
+// doesn't inherit it.
+func guardReport() (*os.File, error) {
+	text, ok := os.LookupEnv(guardPID)
+	if !ok {
+		return nil, nil
+	}
+	_ = os.Unsetenv(guardPID)
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", guardPID, err)
+	}
+	syscall.CloseOnExec(number)
+	return os.NewFile(uintptr(number), guardPID), nil
 }
 
 // endGroup asks a process group to leave, and kills what is still there after

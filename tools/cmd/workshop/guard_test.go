@@ -30,8 +30,17 @@ func TestGuardItself(t *testing.T) {
 
 func startGuard(t *testing.T, program string) (command *exec.Cmd, stdin func(), lines *bufio.Scanner) {
 	t.Helper()
+	return startGuardWith(t, program, nil)
+}
+
+// startGuardWith starts a guard that writes the process id of its program to a file.
+func startGuardWith(t *testing.T, program string, pid *os.File) (command *exec.Cmd, stdin func(), lines *bufio.Scanner) {
+	t.Helper()
 	command = exec.Command(os.Args[0], "-test.run=^TestGuardItself$")
 	command.Env = append(os.Environ(), guarded+"="+program)
+	if pid != nil {
+		command.ExtraFiles, command.Env = []*os.File{pid}, append(command.Env, guardPID+"=3")
+	}
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()

@@ -31,9 +31,11 @@ func (s *stand) report(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if now := s.wireCounts(); now.work() != seen.work() {
-			seen, changed = now, time.Now()
+		now := s.wireCounts()
+		if now.work() != seen.work() {
+			changed = time.Now()
 		}
+		seen = now
 		if seen.work() != told.work() && time.Since(changed) >= reportQuiet {
 			for _, line := range seen.since(told) {
 				fmt.Fprintln(s.e.stdout, "  "+line)
@@ -44,26 +46,41 @@ func (s *stand) report(ctx context.Context) {
 	}
 }
 
-// wireCounts are the counts of both taps at one moment.
+// wireCounts are the counts of the balancer and of all taps at one moment.
 type wireCounts struct {
+	balancer balancedCounts
 	postgres pgtap.Stats
+	worker   pgtap.Stats // what the worker asks PostgreSQL
 	redis    redistap.Stats
+	mails    int
 }
 
 func (s *stand) wireCounts() wireCounts {
-	return wireCounts{s.wires.Postgres.Stats(), s.wires.Redis.Stats()}
+	c := wireCounts{balancer: s.balanced.now(), postgres: s.wires.Postgres.Stats(), redis: s.wires.Redis.Stats(), mails: len(s.wires.Mail.Messages())}
+	if s.wires.Worker != nil {
+		c.worker = s.wires.Worker.Stats()
+	}
+	return c
 }
 
-// work is what has to change before new lines are worth printing.
-func (c wireCounts) work() [3]int {
-	return [3]int{c.postgres.Connections, c.postgres.Queries, c.redis.Commands}
+// work is what has to change before new lines are worth printing. A worker asks for jobs
+// all the time, so what it asks is told when there is anything else to tell, such as the
+// mail that it has sent.
+func (c wireCounts) work() any {
+	return [5]int{c.balancer.all(), c.postgres.Connections, c.postgres.Queries, c.redis.Commands, c.mails}
 }
 
 // since tells what crossed each wire after told, if anything did.
 func (c wireCounts) since(told wireCounts) []string {
 	var lines []string
+	if line := c.balancer.since(told.balancer); line != "" {
+		lines = append(lines, "balancer  "+line)
+	}
 	if d := c.postgres.Since(told.postgres); d.Connections+d.Queries > 0 {
 		lines = append(lines, "postgres  "+wireLine(d))
+	}
+	if d := c.worker.Since(told.worker); d.Connections+d.Queries > 0 {
+		lines = append(lines, "worker    "+wireLine(d))
 	}
 	if d := c.redis.Since(told.redis); d.Commands > 0 {
 		lines = append(lines, "redis     "+redisLine(d))

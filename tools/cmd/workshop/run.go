@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,14 +19,21 @@ import (
 func newRunCmd(e *env) *cobra.Command {
 	var addr string
 	var solution bool
+	var instances int
 	cmd := &cobra.Command{
 		Use:   "run [STEP]",
 		Short: "Start the API of a step with its services, to try with curl",
 		Long: `Start the API of a step on a seeded database and a Redis of its own, with a mail
 server. While it runs, you see what it asks PostgreSQL and Redis for, and the mail
 that it sends. A line of counts sums up all that happened until both were quiet
-for a quarter of a second.
-Ctrl-C stops it; its data is then gone.
+for a quarter of a second. Where the step has a worker, it runs too, and what it asks
+is counted apart.
+
+With --instances 3, three instances of the API run behind a load balancer, which asks
+each for GET /readyz and passes requests on to those that answer 200. One that ends is
+started again, as an orchestrator does: kill one, and see what becomes of requests.
+
+Ctrl-C stops all of it: with SIGTERM first, as deployments do. The data is then gone.
 
 The variables that configure the API are passed on: SLOW_QUERY=5ms go tool workshop run 04`,
 		Args: cobra.MaximumNArgs(1),
@@ -37,12 +42,20 @@ The variables that configure the API are passed on: SLOW_QUERY=5ms go tool works
 			if err != nil {
 				return err
 			}
-			return runStep(cmd.Context(), e, step, solution, addr)
+			return runStep(cmd.Context(), e, step, runOptions{addr: addr, solution: solution, instances: instances})
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on")
 	cmd.Flags().BoolVar(&solution, "solution", false, "run the solution instead of your code")
+	cmd.Flags().IntVar(&instances, "instances", 1, "`N` instances of the API behind a load balancer")
 	return cmd
+}
+
+// runOptions are what the command line of `run` says.
+type runOptions struct {
+	addr      string
+	solution  bool
+	instances int
 }
 
 // stand is what one `workshop run` holds: everything that must be gone
@@ -50,26 +63,65 @@ The variables that configure the API are passed on: SLOW_QUERY=5ms go tool works
 type stand struct {
 	e        *env
 	step     *course.Step
-	addr     string
+	options  runOptions
+	worker   string // the subcommand of the API's worker; "" for an API without one
 	binary   string
 	wires    *bench.Wires
+	balanced *balanced // nil for one instance, which takes the address itself
 	cleanups []func()
 }
 
-func runStep(ctx context.Context, e *env, step *course.Step, solution bool, addr string) error {
-	if err := checkAddr(step, addr); err != nil {
+func runStep(ctx context.Context, e *env, step *course.Step, o runOptions) error {
+	s := &stand{e: e, step: step, options: o}
+	if err := s.check(); err != nil {
 		return err
 	}
-	s := &stand{e: e, step: step, addr: addr}
 	defer s.close()
-	if err := s.build(ctx, solution); err != nil {
+	if err := s.build(ctx); err != nil {
 		return err
 	}
 	if err := s.wire(ctx); err != nil {
 		return err
 	}
-	s.introduce(solution)
 	return s.serve(ctx)
+}
+
+const (
+	// mostInstances is how many instances make sense on one machine.
+	mostInstances = 9
+	// readyzSince is the first step whose API answers GET /readyz, which a balancer asks.
+	readyzSince = 4
+)
+
+// check refuses what can't work, before anything slow.
+func (s *stand) check() error {
+	number, n := s.step.Number, s.options.instances
+	if n < 1 || n > mostInstances {
+		return &problem{
+			what: fmt.Sprintf("--instances %d: it takes 1 to %d", n, mostInstances),
+			next: fmt.Sprintf("go tool workshop run %02d --instances 3", number),
+		}
+	}
+	if n > 1 && number < readyzSince {
+		return &problem{
+			what: fmt.Sprintf("the balancer before several instances asks each for GET /readyz, which the API has from step %02d on", readyzSince),
+			next: fmt.Sprintf("go tool workshop run %02d", number),
+		}
+	}
+	if err := checkAddr(s.step, s.options.addr); err != nil {
+		return err
+	}
+	var err error
+	s.worker, err = workerOf(s.source())
+	return err
+}
+
+// source is the folder of the module to run.
+func (s *stand) source() string {
+	if s.options.solution {
+		return s.step.SolutionDir
+	}
+	return s.step.Dir
 }
 
 // checkAddr refuses an address that can't be listened on, before anything slow.
@@ -96,7 +148,7 @@ func freePort() int {
 }
 
 // build compiles the API into .workshop/, where the next build replaces it.
-func (s *stand) build(ctx context.Context, solution bool) error {
+func (s *stand) build(ctx context.Context) error {
 	course, err := s.e.Course()
 	if err != nil {
 		return err
@@ -106,12 +158,11 @@ func (s *stand) build(ctx context.Context, solution bool) error {
 		return &problem{what: "can't put the built API into " + folder, why: err, next: "go tool workshop doctor"}
 	}
 	s.binary = filepath.Join(folder, s.step.Name)
-	source := s.step.Dir
-	if solution {
-		source, s.binary = s.step.SolutionDir, s.binary+"-solution"
+	if s.options.solution {
+		s.binary += "-solution"
 	}
 	command := exec.CommandContext(ctx, "go", "build", "-o", s.binary, ".")
-	command.Dir = source
+	command.Dir = s.source()
 	output, err := command.CombinedOutput()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -138,6 +189,11 @@ func (s *stand) wire(ctx context.Context) error {
 		return needsProblem(ctx, err)
 	}
 	s.cleanups = append(s.cleanups, func() { _ = s.wires.Close(context.WithoutCancel(ctx)) })
+	if s.worker != "" {
+		if err := s.wires.TapWorker(); err != nil {
+			return needsProblem(ctx, err)
+		}
+	}
 	return nil
 }
 
@@ -160,6 +216,7 @@ func (s *stand) migrate(ctx context.Context, databaseURL string) error {
 var passedOn = []string{
 	"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS", "READ_TIMEOUT", "WRITE_TIMEOUT", "IDLE_TIMEOUT",
 	"REQUEST_TIMEOUT", "SLOW_QUERY", "TOKEN_TTL", "LOGIN_LOCKOUT", "FAULTS",
+	"CACHE_TTL", "JOB_TIMEOUT", "DRAIN_DELAY", "SHUTDOWN_TIMEOUT", "TRUSTED_PROXIES",
 }
 
 // apiEnvironment is the shell's environment without what belongs to another
@@ -174,54 +231,9 @@ func apiEnvironment() []string {
 	return environment
 }
 
-// serve runs the API until it ends or ctx does.
-func (s *stand) serve(ctx context.Context) error {
-	executable, err := os.Executable()
-	if err != nil {
-		return needsProblem(ctx, err)
-	}
-	command := exec.Command(executable, guardName, s.binary, "serve")
-	command.Env = append(append(apiEnvironment(), "ADDR="+s.addr), s.wires.Env...)
-	command.Stdout, command.Stderr = s.e.stdout, s.e.stderr
-	// A group of its own: whoever kills the workshop's whole group leaves the guard
-	// to end the API.
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := command.StdinPipe()
-	if err != nil {
-		return needsProblem(ctx, err)
-	}
-	if err := command.Start(); err != nil {
-		return needsProblem(ctx, err)
-	}
-	watching, stopWatching := context.WithCancel(ctx)
-	defer stopWatching()
-	go s.report(watching)
-	return s.await(ctx, command, stdin)
-}
-
-// await waits for the API; when ctx ends, closing stdin tells the guard to end it.
-func (s *stand) await(ctx context.Context, command *exec.Cmd, stdin io.Closer) error {
-	exited := make(chan error, 1)
-	go func() { exited <- command.Wait() }()
-	select {
-	case err := <-exited:
-		return &problem{
-			what: fmt.Sprintf("the API ended by itself (%s)", command.ProcessState),
-			why:  err,
-			next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number),
-			code: exitRed,
-		}
-	case <-ctx.Done():
-		_ = stdin.Close()
-		<-exited
-		fmt.Fprintln(s.e.stdout, "\nStopped. The database of this run is gone.")
-		return nil
-	}
-}
-
-func (s *stand) introduce(solution bool) {
+func (s *stand) introduce() {
 	whose := "your code"
-	if solution {
+	if s.options.solution {
 		whose = "the solution"
 	}
 	fmt.Fprintf(s.e.stdout, `
@@ -236,7 +248,7 @@ Step %02d, %s, on http://%s
   changes   of your code show after a new start
   stop      Ctrl-C
 
-`, s.step.Number, whose, s.addr, seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email, seed.Buyer.Password, s.addr)
+`, s.step.Number, whose, s.options.addr, seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email, seed.Buyer.Password, s.options.addr)
 }
 
 // close undoes everything, the newest first.

@@ -4,16 +4,18 @@
 package balancer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// checkEvery is how long after one health check the next begins.
-	checkEvery = 25 * time.Millisecond
+	// CheckEvery is how often an instance is checked, unless Options say otherwise.
+	CheckEvery = 25 * time.Millisecond
 	// checkTimeout is how long an instance may take to answer one: Kubernetes' default.
 	checkTimeout = time.Second
 	// checkPath is what a health check asks for.
@@ -32,6 +34,8 @@ type Balancer struct {
 
 	retry   bool
 	check   func(ctx context.Context, address string) bool
+	every   time.Duration
+	change  func(n int, ready bool)
 	pool    pool
 	records records
 	stop    func()
@@ -59,6 +63,12 @@ type Options struct {
 	// head of its answer: GET, HEAD, PUT, DELETE and OPTIONS always, any other only
 	// when no connection came about, since the instance then has seen nothing of it.
 	RetryIdempotent bool
+	// CheckEvery is how often each instance is checked; the constant of that name when 0.
+	CheckEvery time.Duration
+	// Observe is told of each try, instead of its being kept for Records; one at a time.
+	Observe func(Record)
+	// OnChange is told when the checks of the nth instance begin to say ready, or not.
+	OnChange func(n int, ready bool)
 
 	check func(ctx context.Context, address string) bool // for tests; isReady when nil
 }
@@ -72,6 +82,8 @@ func Start(o Options) (*Balancer, error) {
 		o.check = isReady
 	}
 	b := &Balancer{retry: o.RetryIdempotent, check: o.check, pool: pool{size: keptConnections}, changed: make(chan struct{})}
+	b.records.observe, b.change = o.Observe, o.OnChange
+	b.every = cmp.Or(o.CheckEvery, CheckEvery)
 	b.over, b.end = context.WithCancel(context.Background())
 	address, stop, err := listen(o.Addr, http.HandlerFunc(b.serve))
 	if err != nil {
@@ -103,7 +115,7 @@ func (b *Balancer) Add(address string) (checked <-chan struct{}) {
 func (b *Balancer) watch(i *instance) {
 	b.note(i, b.check(b.over, i.address))
 	close(i.checked)
-	ticker := time.NewTicker(checkEvery)
+	ticker := time.NewTicker(b.every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -122,6 +134,9 @@ func (b *Balancer) note(i *instance, ready bool) {
 		return
 	}
 	i.ready = ready
+	if b.change != nil {
+		b.change(slices.Index(b.instances, i), ready)
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

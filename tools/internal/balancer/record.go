@@ -39,6 +39,8 @@ func (r Record) String() string {
 
 // records is the list of tries, in the order in which they were decided.
 type records struct {
+	observe func(Record) // told instead of the list, when there is one
+
 	mu   sync.Mutex
 	list []Record
 }
@@ -47,6 +49,10 @@ type records struct {
 func (r *records) add(record Record) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.observe != nil {
+		r.observe(record)
+		return -1
+	}
 	r.list = append(r.list, record)
 	return len(r.list) - 1
 }
@@ -55,6 +61,9 @@ func (r *records) add(record Record) int {
 func (r *records) breakOff(place int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if place < 0 {
+		return
+	}
 	r.list[place].Err = "the body broke off: " + err.Error()
 }
 
