@@ -145,6 +145,9 @@ func closeVerify(e *env, f verifyFlags, report *verify.Report) error {
 		if report.Redis != "" {
 			fmt.Fprintf(e.stdout, "The tests' Redis: %s\n", report.Redis)
 		}
+		if report.Nginx != "" {
+			fmt.Fprintf(e.stdout, "The tests' nginx: %s\n", report.Nginx)
+		}
 		if report.AgainstWrong != "" {
 			fmt.Fprintf(e.stdout, "Run against wrong answers: %s\n", report.AgainstWrong)
 		}

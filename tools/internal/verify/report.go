@@ -43,6 +43,7 @@ type Report struct {
 	Skipped  int       `json:"skipped"`
 	Seconds  float64   `json:"seconds"`
 	Redis    string    `json:"redis,omitempty"` // what the tests ran on; "" when none ran
+	Nginx    string    `json:"nginx,omitempty"` // the same
 
 	// AgainstWrong is which tests ran against wrong answers; "" when none did.
 	AgainstWrong string `json:"against_wrong,omitempty"`

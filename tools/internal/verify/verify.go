@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	jobs := r.plan(choose(o.Only))
 	report := r.runAll(ctx, jobs)
 	if slices.ContainsFunc(jobs, job.usesLab) {
-		report.Redis = redis(ctx)
+		report.Redis, report.Nginx = redis(ctx), nginx()
 	}
 	if slices.ContainsFunc(jobs, func(j job) bool { return j.check == "wrong-answers" }) {
 		report.AgainstWrong = against[r.wholeSuites()]
@@ -105,6 +105,15 @@ func redis(ctx context.Context) string {
 		return err.Error()
 	}
 	return status.String()
+}
+
+// nginx tells which nginx the tests of proxies take on this machine.
+func nginx() string {
+	found, err := services.FindNginx()
+	if err != nil {
+		return "the stand-in alone; tests with nginx itself are skipped, since " + err.Error()
+	}
+	return found.Version + " (" + found.Path + ")"
 }
 
 // plan makes the jobs of the checks.
