@@ -1,0 +1,298 @@
+package main_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// salesAnswer is a sum of orders.
+type salesAnswer struct {
+	Orders, Tickets int64
+	TotalCents      int64 `json:"total_cents"`
+}
+
+// jobAnswer is what the API says of a job.
+type jobAnswer struct {
+	ID       int64
+	Status   string
+	Progress int
+	Result   *struct {
+		salesAnswer
+		Cities map[string]salesAnswer
+	}
+}
+
+func (j jobAnswer) over() bool { return j.Status == "done" || j.Status == "failed" }
+
+const whyReport = "A report takes as long as it takes. Proxies and browsers give up after a minute, and the person who asked tries again: now there are two."
+
+// askForReport asks for a report, and demands that the API answers at once with where
+// to ask again.
+func askForReport(t *testing.T, app *lab.App, token string) (location string, job jobAnswer) {
+	t.Helper()
+	pending := app.Begin(lab.POST("/reports/sales", nil).As(token))
+	answered := within(patience, pending.Answered)
+	lab.Require(t, answered, lab.Finding{
+		Measured: fmt.Sprintf("POST /reports/sales has no answer after %v", patience),
+		Expected: "202 at once, however long the report takes",
+		Why:      whyReport,
+	})
+	answer := pending.Wait(patience).Expect(http.StatusAccepted, whyReport)
+	location = answer.Header.Get("Location")
+	lab.Require(t, regexp.MustCompile(`^(https?://[^/]+)?/jobs/[0-9]+$`).MatchString(location), lab.Finding{
+		Measured: fmt.Sprintf("POST /reports/sales answered 202 with Location: %q", location),
+		Expected: "Location: /jobs/ and the job's id",
+		Why:      "Accepted, and then? The client has to know where to ask for the rest.",
+		Try:      answer.Curl(),
+	})
+	location = location[strings.Index(location, "/jobs/"):]
+	answer.JSON(&job)
+	lab.Require(t, location == fmt.Sprintf("/jobs/%d", job.ID) && !job.over() && (job.Status == "queued" || job.Status == "running"), lab.Finding{
+		Measured: fmt.Sprintf("POST /reports/sales answered with Location: %s and %s", location, answer.Body),
+		Expected: `{"id":…,"status":"queued","progress":0}, with the id that is in Location`,
+		Why:      "A client shows that the report is under way, and asks for it by its id.",
+		Try:      answer.Curl(),
+	})
+	return location, job
+}
+
+// look asks for a job.
+func look(app *lab.App, location, token string, instance int) (job jobAnswer) {
+	app.Do(lab.GET("%s", location).As(token).On(instance)).Expect(http.StatusOK, "Whoever was told to come back later must find something.").JSON(&job)
+	return job
+}
+
+// await asks until the job is over.
+func await(t *testing.T, app *lab.App, location, token string, instance int) (job jobAnswer) {
+	t.Helper()
+	over := within(2*patience, func() bool {
+		job = look(app, location, token, instance)
+		return job.over()
+	})
+	lab.Require(t, over, lab.Finding{
+		Measured: fmt.Sprintf("%v after a report was asked for, its job is %s, at %d %%", 2*patience, job.Status, job.Progress),
+		Expected: "done, or failed: an end",
+		Why:      "A client that polls asks for ever.",
+	})
+	return job
+}
+
+// sums asks the database what the report must say.
+func sums(t *testing.T, app *lab.App) (all salesAnswer, cities map[string]salesAnswer) {
+	t.Helper()
+	rows, err := app.DB().Query(`
+		SELECT v.city, count(*), sum(o.quantity), sum(o.total_cents)::bigint
+		FROM orders o JOIN events e ON e.id = o.event_id JOIN venues v ON v.id = e.venue_id GROUP BY v.city`)
+	require.NoError(t, err)
+	defer rows.Close()
+	cities = map[string]salesAnswer{}
+	for rows.Next() {
+		var city string
+		var s salesAnswer
+		require.NoError(t, rows.Scan(&city, &s.Orders, &s.Tickets, &s.TotalCents))
+		cities[city] = s
+		all.Orders, all.Tickets, all.TotalCents = all.Orders+s.Orders, all.Tickets+s.Tickets, all.TotalCents+s.TotalCents
+	}
+	require.NoError(t, rows.Err())
+	return all, cities
+}
+
+// requireSums demands that the job is done, and right.
+func requireSums(t *testing.T, app *lab.App, job jobAnswer) {
+	t.Helper()
+	all, cities := sums(t, app)
+	lab.Require(t, job.Status == "done" && job.Progress == 100 && job.Result != nil, lab.Finding{
+		Measured: fmt.Sprintf("the job is %s, at %d %%, with a result: %t", job.Status, job.Progress, job.Result != nil),
+		Expected: "done, at 100 %, with a result",
+		Why:      "This is what the organiser has waited for.",
+	})
+	lab.Require(t, job.Result.salesAnswer == all && maps.Equal(job.Result.Cities, cities), lab.Finding{
+		Measured: fmt.Sprintf("the report says %+v in %d cities", job.Result.salesAnswer, len(job.Result.Cities)),
+		Expected: fmt.Sprintf("%+v in %d cities, as the table of orders has it; and each city's own sums", all, len(cities)),
+		Why:      "Venues are paid by this report.",
+	})
+}
+
+// Asked at one instance, read at the other.
+func TestReportIsMadeAndFoundAnywhere(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Instances(2), lab.Env(patient))
+	token := app.LogIn(lab.Organiser)
+	before := app.Postgres.Stats()
+	location, _ := askForReport(t, app, token)
+	job := await(t, app, location, token, 1)
+	requireSums(t, app, job)
+	for _, statement := range app.Postgres.StatementsSince(before) {
+		lab.Require(t, !lab.Touches("orders")(statement), lab.Finding{
+			Measured: "while the report was made, an instance of the API read orders: " + statement.SQL,
+			Expected: "the worker reads them; the API looks up what came of it",
+			Why:      "An instance that adds up a year of sales has no time for the buyers that it is there for, and takes the report with it when it ends.",
+		})
+	}
+}
+
+// No worker runs, and then one does.
+func TestReportWaitsForAWorker(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Workers(0), lab.Env(patient))
+	token := app.LogIn(lab.Organiser)
+	location, _ := askForReport(t, app, token)
+	job := look(app, location, token, 0)
+	lab.Require(t, job.Status == "queued" && job.Progress == 0 && job.Result == nil, lab.Finding{
+		Measured: fmt.Sprintf("no worker runs, and the job of a report is %s, at %d %%", job.Status, job.Progress),
+		Expected: "queued, at 0 %",
+		Why:      "Somebody who sees that it runs waits. Somebody who sees that it doesn't calls the operator, who has just stopped all workers.",
+	})
+	require.NoError(t, app.Instances[0].Restart())
+	app.StartWorker()
+	requireSums(t, app, await(t, app, location, token, 0))
+}
+
+// The worker's reading of the orders is held, one statement after another.
+func TestProgressGrows(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Env(patient))
+	token := app.LogIn(lab.Organiser)
+	gate := app.WorkerPostgres.Hold(lab.Touches("orders"))
+	defer func() { gate.Open() }()
+	location, job := askForReport(t, app, token)
+	seen := []int{job.Progress}
+	for !job.over() {
+		within(patience, func() bool {
+			job = look(app, location, token, 0)
+			return gate.Hits() > 0 || job.over()
+		})
+		job = look(app, location, token, 0)
+		require.True(t, job.over() || gate.Hits() > 0, "the worker has come to the orders")
+		lab.Require(t, job.over() || job.Status == "running", lab.Finding{
+			Measured: fmt.Sprintf("a worker reads orders for a report, and its job is %s", job.Status),
+			Expected: "running",
+			Why:      "Somebody who sees that it runs waits. Somebody who sees that it doesn't asks again.",
+		})
+		seen = append(seen, job.Progress)
+		next := app.WorkerPostgres.Hold(lab.Touches("orders"))
+		gate.Open()
+		gate = next
+	}
+	between := map[int]bool{}
+	grows := true
+	for i, percent := range seen {
+		if percent > 0 && percent < 100 {
+			between[percent] = true
+		}
+		grows = grows && (i == 0 || percent >= seen[i-1])
+	}
+	lab.Require(t, grows && len(between) >= 2 && seen[0] == 0, lab.Finding{
+		Measured: fmt.Sprintf("each time that the worker reads orders, the job's progress is: %d", seen),
+		Expected: "from 0 to 100 in some steps that never go back",
+		Why:      "A report of a year takes minutes. Without progress, nobody can tell one that is slow from one that hangs, and people start it again.",
+	})
+	requireSums(t, app, job)
+}
+
+// Whose job it is.
+func TestReportsAreTheOrganisers(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Env(patient))
+	_, err := app.DB().Exec(`UPDATE users SET role = 'organiser' WHERE id = $1`, lab.OtherBuyer.ID)
+	require.NoError(t, err)
+	organiser, rival, buyer := app.LogIn(lab.Organiser), app.LogIn(lab.OtherBuyer), app.LogIn(lab.Buyer)
+	const why = "What is sold, and where, is the business of those who sell."
+	app.Do(lab.POST("/reports/sales", nil)).Expect(http.StatusUnauthorized, why)
+	app.Do(lab.POST("/reports/sales", nil).As(buyer)).Expect(http.StatusForbidden, why)
+
+	location, _ := askForReport(t, app, organiser)
+	await(t, app, location, organiser, 0)
+	app.Do(lab.GET("%s", location)).Expect(http.StatusUnauthorized, why)
+	app.Do(lab.GET("%s", location).As(buyer)).Expect(http.StatusForbidden, why)
+	app.Do(lab.GET("%s", location).As(rival)).Expect(http.StatusNotFound, "Whoever counts through the ids must not even learn which ones exist.")
+	app.Do(lab.GET("/jobs/999999999").As(organiser)).Expect(http.StatusNotFound, "There is no such job.")
+	app.Do(lab.GET("/jobs/abc").As(organiser)).Expect(http.StatusBadRequest, "abc is no id.")
+}
+
+// Reports take long. Tickets don't.
+func TestReportsBlockNoMail(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Env(patient))
+	organiser, buyer := app.LogIn(lab.Organiser), app.LogIn(lab.Buyer)
+	gate := app.WorkerPostgres.Hold(inReport)
+	defer gate.Open()
+	const reports = 12
+	for range reports {
+		askForReport(t, app, organiser)
+	}
+	within(patience, func() bool { return gate.Hits() > 0 })
+	sell(app, orderOf(lab.OnSale, 1).As(buyer))
+	arrived := within(patience, func() bool { return len(app.Mail.Inbox(lab.Buyer.Email)) > 0 })
+	lab.Require(t, arrived, lab.Finding{
+		Measured: fmt.Sprintf("%d reports were asked for, and are stuck in a slow query; then somebody bought a ticket, and within %v no mail came", reports, patience),
+		Expected: "the mail, as if nobody had asked for a report",
+		Why:      "On the evening of a sale every organiser wants to know how it went. The buyers' tickets must not stand in line behind that.",
+	})
+}
+
+// inReport matches what reads orders for a report: a mail is about one order alone,
+// which it names by its id.
+func inReport(s lab.Statement) bool { return lab.Touches("orders")(s) && !byID.MatchString(s.SQL) }
+
+var byID = regexp.MustCompile(`(?i)\bwhere\s+(\w+\.)?id\s*=\s*\$1`)
+
+// The report can't be made.
+func TestFailedReportSaysSo(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Env(patient), lab.Env("JOB_ATTEMPTS=2"), lab.Env("JOB_BACKOFF=20ms"))
+	token := app.LogIn(lab.Organiser)
+	_, err := app.DB().Exec(`ALTER TABLE orders RENAME TO orders_elsewhere`)
+	require.NoError(t, err)
+	location, _ := askForReport(t, app, token)
+	job := await(t, app, location, token, 0)
+	lab.Require(t, job.Status == "failed" && job.Result == nil, lab.Finding{
+		Measured: fmt.Sprintf("the worker's queries fail, JOB_ATTEMPTS=2 times; the job is %s, with a result: %t", job.Status, job.Result != nil),
+		Expected: "failed, without a result",
+		Why:      "An organiser who waits for a report that will never come should be told, and half a report must not look like a whole one.",
+	})
+}
+
+// The worker dies over it.
+func TestReportOutlivesTheWorker(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, soonOver...)
+	token := app.LogIn(lab.Organiser)
+	first := app.WorkerPostgres.Hold(inReport)
+	defer first.Open()
+	location, _ := askForReport(t, app, token)
+	lab.Eventually(t, patience, func() bool { return first.Hits() > 0 }, lab.Finding{
+		Measured: fmt.Sprintf("a report was asked for, and within %v the worker has not read any orders", patience),
+		Expected: "the worker begins",
+		Why:      whyReport,
+	})
+	app.Workers[0].Kill()
+	first.Open()
+	replace(t, app)
+	var job jobAnswer
+	within(recovery, func() bool {
+		job = look(app, location, token, 0)
+		return job.over()
+	})
+	lab.Require(t, job.over(), lab.Finding{
+		Measured: fmt.Sprintf("a worker was killed while it made a report; %v after another was started, the job is %s, at %d %%", recovery, job.Status, job.Progress),
+		Expected: "done, by the other worker",
+		Why:      "A job that is running for ever is worse than one that failed: nobody does anything about it.",
+	})
+	requireSums(t, app, job)
+}

@@ -1,0 +1,148 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// recovery is how long another worker may take to find out that one has died.
+const recovery = 30 * time.Second
+
+// soonOver makes the jobs of a dead worker come back after two seconds.
+var soonOver = []lab.Option{lab.Env("JOB_TIMEOUT=1s"), lab.Env("JOB_BACKOFF=100ms"), lab.Env(patient)}
+
+// replace starts another worker in place of one that was killed at the given moment.
+//
+// Workers of River choose one among them who looks for the jobs of the dead. When it is
+// this one that has died, the others notice after fifteen seconds, and a test should
+// not take so long. So this lets the dead worker's time as the leader be over as soon as
+// its job is anybody's again. A queue without that table just gets a new worker.
+func replace(t *testing.T, app *lab.App) {
+	t.Helper()
+	var river bool
+	require.NoError(t, app.DB().QueryRow(`SELECT to_regclass('river_leader') IS NOT NULL`).Scan(&river))
+	if river {
+		var over bool
+		_, err := app.DB().Exec(`UPDATE river_leader SET expires_at = now() + interval '2200 ms'`)
+		require.NoError(t, err)
+		within(patience, func() bool {
+			require.NoError(t, app.DB().QueryRow(`SELECT NOT EXISTS (SELECT FROM river_leader WHERE expires_at > now())`).Scan(&over))
+			return over
+		})
+	}
+	app.StartWorker()
+}
+
+// requireOneMail demands that a new worker does what the dead one has left, and that
+// the buyer sees one mail all the same. handed is how often a mail comes to the mail
+// server until then.
+func requireOneMail(t *testing.T, app *lab.App, handed int, when string) {
+	t.Helper()
+	replace(t, app)
+	within(recovery, func() bool { return app.Mail.Count() >= handed })
+	seen := len(app.Mail.Inbox(lab.Buyer.Email))
+	lab.Require(t, seen == 1, lab.Finding{
+		Measured: fmt.Sprintf("%s; then another worker was started. The mail server has been handed %d mails since the order, and the buyer finds %d in the mailbox",
+			when, app.Mail.Count(), seen),
+		Expected: "one mail in the mailbox",
+		Why: "Workers die in the middle of a job: with a deploy, for want of memory, with their machine. Whoever comes next can't know how far they got. " +
+			"A ticket that never comes is a call, and one that comes twice is two people at the door.",
+	})
+}
+
+// The mail is on the wire. Nobody has taken it yet.
+func TestKilledBeforeTheMailIsTaken(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := lab.Start(t, soonOver...)
+	gate := app.Mail.Hold()
+	defer gate.Open()
+	orderAside(t, app, gate)
+	app.Workers[0].Kill()
+	gate.Open()
+	requireOneMail(t, app, 1, "a worker was killed while it handed a mail over, and the mail server had not taken it")
+}
+
+// The mail server has taken the mail. The worker doesn't know.
+func TestKilledBeforeItHearsThatTheMailIsTaken(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := lab.Start(t, soonOver...)
+	gate := app.Mail.HoldReply()
+	defer gate.Open()
+	orderAside(t, app, gate)
+	app.Workers[0].Kill()
+	gate.Open()
+	requireOneMail(t, app, 2, "a worker was killed when the mail server had taken the mail, and had not said so yet")
+}
+
+// The worker knows. The queue doesn't.
+func TestKilledBeforeTheJobIsDone(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := lab.Start(t, soonOver...)
+	sent := app.Mail.HoldReply()
+	defer sent.Open()
+	orderAside(t, app, sent)
+	noted := app.WorkerPostgres.Hold(writes)
+	defer noted.Open()
+	sent.Open()
+	within(patience, func() bool { return noted.Hits() > 0 })
+	app.Workers[0].Kill()
+	noted.Open()
+	requireOneMail(t, app, 2, "a worker was killed when it had handed the mail over, and had not yet written down that it did")
+}
+
+// writes matches statements that change something.
+func writes(s lab.Statement) bool {
+	return lab.Verb("INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "COMMIT")(s)
+}
+
+// orderAside sells a ticket while the gate is shut, and returns once the worker waits
+// there with the mail.
+func orderAside(t *testing.T, app *lab.App, gate *lab.MailGate) {
+	t.Helper()
+	order := app.Begin(orderOf(lab.OnSale, 1).As(app.LogIn(lab.Buyer)))
+	under := within(patience, func() bool { return order.Answered() && gate.Hits() > 0 })
+	lab.Require(t, under, lab.Finding{
+		Measured: fmt.Sprintf("the mail server keeps those waiting who hand a mail over; %v after an order was sent, it is answered: %t, and somebody is at the mail server: %t", patience, order.Answered(), gate.Hits() > 0),
+		Expected: "both: the order is answered, and meanwhile the worker is at the mail server",
+		Why:      "What the request does itself dies with the API. A worker's job can be done by another worker.",
+	})
+	order.Wait(patience).Expect(http.StatusCreated, whySold)
+}
+
+// Nobody dies. The mail server takes the mail, and says so too late.
+func TestMailThatWasTakenLateIsTheSame(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("JOB_TIMEOUT=500ms"), lab.Env("JOB_BACKOFF=20ms"), lab.Env(patient))
+	gate := app.Mail.HoldReply()
+	defer gate.Open()
+	orderAside(t, app, gate)
+	again := within(2*patience, func() bool { return app.Mail.Count() >= 2 })
+	gate.Open()
+	seen := app.Mail.Inbox(lab.Buyer.Email)
+	lab.Require(t, again && len(seen) == 1, lab.Finding{
+		Measured: fmt.Sprintf("the mail server takes each mail, and says so only after the job's time is over (JOB_TIMEOUT=500ms); it was handed %d mails for one order, and the buyer finds %d in the mailbox, with these Message-IDs: %s",
+			app.Mail.Count(), len(seen), messageIDs(seen)),
+		Expected: "the job is tried again, since nobody knows what became of the mail; and the buyer finds one",
+		Why:      "A job that may be done again will be. What it does twice must come to the same as once: here, by something in the mail that tells the mailbox that it has it already.",
+	})
+}
+
+func messageIDs(mails []lab.Mail) string {
+	var ids []string
+	for _, mail := range mails {
+		ids = append(ids, strconv.Quote(mail.MessageID))
+	}
+	return strings.Join(ids, ", ")
+}

@@ -1,0 +1,126 @@
+// Command boxoffice sells tickets.
+//
+//	boxoffice migrate   brings the database's schema up to date
+//	boxoffice serve     answers requests; what it does without a command, too
+//	boxoffice work      does what requests have left for later
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"example.com/boxoffice/steps/09-queues/boxoffice"
+	"example.com/boxoffice/steps/09-queues/httpapi"
+	"example.com/boxoffice/steps/09-queues/jwt"
+	"example.com/boxoffice/steps/09-queues/logging"
+	"example.com/boxoffice/steps/09-queues/postgres"
+	"example.com/boxoffice/steps/09-queues/redis"
+	"example.com/boxoffice/steps/09-queues/smtp"
+)
+
+func main() {
+	if err := run(context.Background(), strings.Join(os.Args[1:], " ")); err != nil {
+		fmt.Fprintln(os.Stderr, "boxoffice:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, command string) error {
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(logging.New(os.Stdout, cfg.logLevel))
+	switch command {
+	case "", "serve":
+		return serve(cfg)
+	case "work":
+		return work(ctx, cfg)
+	case "migrate":
+		return postgres.Migrate(ctx, cfg.databaseURL)
+	default:
+		return fmt.Errorf("there is no command %q: use `boxoffice serve`, `boxoffice work` or `boxoffice migrate`", command)
+	}
+}
+
+// serve puts the parts together and answers requests until it fails.
+func serve(cfg config) error {
+	if err := cfg.checkShared(); err != nil {
+		return err
+	}
+	registry := newRegistry()
+	store, err := openStore(cfg, cfg.reqTimeout, registry)
+	if err != nil {
+		return err
+	}
+	shared, err := redis.Open(cfg.redisURL)
+	if err != nil {
+		return err
+	}
+	cache := redis.NewCache(shared, redis.CacheOptions{
+		TTL: cfg.cacheTTL, Timeout: cfg.cacheWait, LoadTimeout: cfg.reqTimeout, Registry: registry,
+	})
+	service := &boxoffice.Service{
+		Store:    store,
+		Catalog:  &redis.Catalog{Store: store, Cache: cache},
+		Sessions: &jwt.Sessions{Secret: []byte(cfg.tokenSecret), TTL: cfg.tokenTTL, Revoked: &redis.Revoked{Client: shared}},
+		Attempts: &redis.Attempts{Client: shared, Max: boxoffice.MaxAttempts, Lockout: cfg.lockout},
+		Mailer:   &smtp.Mailer{Addr: cfg.smtpAddr}, // TODO(task 1): who sends mail from now on?
+	}
+	handler := httpapi.New(service, httpapi.Options{
+		Registry: registry, Ready: store.Ping, Timeout: cfg.reqTimeout, Faults: cfg.faults,
+	})
+	return newServer(cfg, handler).ListenAndServe()
+}
+
+// region work
+
+// work does the jobs that requests have left, until the context ends.
+func work(ctx context.Context, cfg config) error {
+	store, err := openStore(cfg, cfg.jobTimeout, newRegistry())
+	if err != nil {
+		return err
+	}
+	service := &boxoffice.Service{Store: store, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
+	return store.Work(ctx, service, postgres.WorkOptions{Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff})
+}
+
+// endregion
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// openStore opens the store for requests, or jobs, that may take as long as timeout.
+func openStore(cfg config, timeout time.Duration, registry prometheus.Registerer) (*postgres.Store, error) {
+	return postgres.Open(cfg.databaseURL, postgres.Options{
+		MaxConns: cfg.dbMaxConns, Timeout: timeout, Attempts: cfg.jobAttempts, SlowQuery: cfg.slowQuery, Registry: registry,
+	})
+}
+
+// region newServer
+
+// newServer is a server in which every wait has an end.
+func newServer(cfg config, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:              cfg.addr,
+		Handler:           handler,
+		ReadHeaderTimeout: cfg.readTimeout,
+		ReadTimeout:       cfg.readTimeout,
+		WriteTimeout:      cfg.sendTimeout,
+		IdleTimeout:       cfg.idleTimeout,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+// endregion
