@@ -172,7 +172,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	lab.Task(t, 1)
 	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=50ms"), lab.Env("REQUEST_TIMEOUT=40s"), lab.Env("SHUTDOWN_TIMEOUT=40s"))
 	token := app.LogIn(lab.Buyer)
-	gate := app.Postgres.Hold(lab.Writes("orders"))
+	gate := app.Postgres.Hold(lab.Work) // its first statement: the rest is still to come
 	order := app.Begin(orderOf(lab.OnSale, 2).As(token))
 	await(t, gate.Reached())
 
