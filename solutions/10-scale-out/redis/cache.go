@@ -50,6 +50,10 @@ func NewCache(client *redis.Client, options CacheOptions) *Cache {
 // absence is how long it is remembered that something doesn't exist.
 const absence = 5 * time.Second
 
+// unchanged is the version of what hasn't changed lately. An entry always has one:
+// what has none was not written by store.
+const unchanged = "-"
+
 // question is something to ask the cache for.
 type question struct {
 	kind    string // what is asked for, for the metrics
@@ -105,7 +109,7 @@ func loadEntry[T any](ctx context.Context, version string, load func(ctx context
 
 // look asks Redis for the entry and for the version that it must have, in one round
 // trip. An entry of another version is a miss: somebody has changed what it was made
-// of. Things that haven't changed lately have the version "".
+// of.
 func look[T any](ctx context.Context, c *Cache, q question) (found entry[T], version string, hit bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -113,7 +117,10 @@ func look[T any](ctx context.Context, c *Cache, q question) (found entry[T], ver
 	if err != nil {
 		return found, "", false, err
 	}
-	version, _ = values[0].(string)
+	version, there := values[0].(string)
+	if !there {
+		version = unchanged
+	}
 	text, there := values[1].(string)
 	hit = there && json.Unmarshal([]byte(text), &found) == nil && found.Version == version
 	return found, version, hit, nil
@@ -173,8 +180,8 @@ func shared[T any](ctx context.Context, c *Cache, key string, load func(ctx cont
 // request that made the change may be over: that is no reason to leave others with
 // the old answer.
 //
-// A version that expires is "" again. It must outlive all entries that were made
-// under "" before.
+// A version that expires is unchanged again. It must outlive all entries that were
+// made when it was so before.
 func (c *Cache) forget(ctx context.Context, versions ...string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
