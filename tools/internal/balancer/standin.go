@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -176,6 +177,8 @@ func (s *StandIn) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := readWhole(r, l.maxBody)
 	switch {
 	case err == errTooLarge:
+		// As nginx does: whoever is still sending would else hear of a reset connection.
+		_, _ = io.CopyN(io.Discard, r.Body, lingering)
 		page(w, http.StatusRequestEntityTooLarge)
 	case err != nil:
 		panic(http.ErrAbortHandler) // the client broke off
@@ -183,6 +186,9 @@ func (s *StandIn) serve(w http.ResponseWriter, r *http.Request) {
 		s.proxy(w, r, l, l.forward(r, body))
 	}
 }
+
+// lingering is how much of a body that is too large is read and thrown away, in bytes.
+const lingering = 64 << 20
 
 // page is an answer of nginx itself.
 func page(w http.ResponseWriter, status int) {

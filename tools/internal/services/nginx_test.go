@@ -23,7 +23,10 @@ func TestNginxIsFoundWhereItIsAndElseItsCommandIsNamed(t *testing.T) {
 	require.NotEmpty(t, none.Install)
 
 	program := "#!/bin/sh\necho nginx version: nginx/1.99.1 >&2\n"
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "nginx"), []byte(program), 0o755))
+	syscall.ForkLock.RLock() // a child that inherits the open file would make it busy
+	err = os.WriteFile(filepath.Join(folder, "nginx"), []byte(program), 0o755)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	found, err := findNginx([]string{filepath.Join(folder, "none"), folder})
 	require.NoError(t, err)
 	require.Equal(t, "1.99.1", found.Version)
