@@ -1,0 +1,318 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// views are where an event can be seen.
+func views(e lab.Event) []string {
+	return []string{eventPath(e), listPath(e), listPath(e) + "&sort=price_cents", "/events?limit=100&sort=price_cents&city=" + e.Venue.City}
+}
+
+// seen is what visitors see of an event.
+type seen struct {
+	Title      string
+	PriceCents int64
+	Remaining  int
+}
+
+// truth is what PostgreSQL has of the event, asked past the API.
+func truth(t *testing.T, app *lab.App, e lab.Event) (s seen) {
+	t.Helper()
+	require.NoError(t, app.DB().QueryRow(`SELECT title, price_cents, remaining FROM events WHERE id = $1`, e.ID).
+		Scan(&s.Title, &s.PriceCents, &s.Remaining))
+	return s
+}
+
+// look reads the path at an instance, and returns what it says about the event; false
+// if it isn't there.
+func look(app *lab.App, instance int, path string, e lab.Event) (seen, bool) {
+	var answer struct {
+		eventAnswer
+		Events []eventAnswer
+	}
+	app.Do(lab.GET("%s", path).On(instance)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&answer)
+	events := answer.Events
+	if events == nil {
+		events = []eventAnswer{answer.eventAnswer}
+	}
+	i := slices.IndexFunc(events, func(found eventAnswer) bool { return found.ID == e.ID })
+	if i < 0 {
+		return seen{}, false
+	}
+	return seen{events[i].Title, events[i].PriceCents, events[i].Remaining}, true
+}
+
+// stale says where another event than PostgreSQL's is seen; "" if nowhere.
+func stale(t *testing.T, app *lab.App, e lab.Event) string {
+	t.Helper()
+	want := truth(t, app, e)
+	var wrong []string
+	for i, instance := range app.Instances {
+		for _, path := range views(e) {
+			if got, there := look(app, i, path, e); there && got != want {
+				wrong = append(wrong, fmt.Sprintf("GET %s at instance %s: %s", path, instance.Name, difference(got, want)))
+			}
+		}
+	}
+	return strings.Join(wrong, "\n")
+}
+
+func difference(got, want seen) string {
+	var parts []string
+	if got.Title != want.Title {
+		parts = append(parts, fmt.Sprintf("title %q, and it is %q", got.Title, want.Title))
+	}
+	if got.PriceCents != want.PriceCents {
+		parts = append(parts, fmt.Sprintf("price_cents %d, and it is %d", got.PriceCents, want.PriceCents))
+	}
+	if got.Remaining != want.Remaining {
+		parts = append(parts, fmt.Sprintf("remaining %d, and it is %d", got.Remaining, want.Remaining))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// requireFresh demands that everybody sees the event as PostgreSQL has it. It looks
+// twice: the second time, the cache has seen the first.
+func requireFresh(t *testing.T, app *lab.App, e lab.Event, when, why string) {
+	t.Helper()
+	for range 2 {
+		old := stale(t, app, e)
+		lab.Require(t, old == "", lab.Finding{
+			Measured: fmt.Sprintf("%s. After that, this is seen:\n%s", when, old),
+			Expected: "the event as it is, wherever one looks",
+			Why:      why,
+		})
+	}
+}
+
+// requireFreshSoon is for writes whose end no client sees.
+func requireFreshSoon(t *testing.T, app *lab.App, e lab.Event, when, why string) {
+	t.Helper()
+	within(patience, func() bool { return stale(t, app, e) == "" })
+	requireFresh(t, app, e, when, why)
+}
+
+// write is a request that changes an event, and the last statement of it.
+type write struct {
+	kind    string
+	name    string
+	status  int
+	request func(token string) *lab.Request
+	last    lab.Match
+	by      lab.User
+}
+
+var (
+	change = write{"change", "PATCH " + eventPath(lab.OnSale), http.StatusOK, func(token string) *lab.Request {
+		return lab.PATCH(eventPath(lab.OnSale), body{"title": "The Answers: Two Nights in July", "price_cents": 4300}).As(token)
+	}, lab.Writes("events"), lab.Organiser}
+	sale = write{"order", "POST " + eventPath(lab.OnSale) + "/orders", http.StatusCreated, func(token string) *lab.Request {
+		return orderOf(lab.OnSale, 2).As(token)
+	}, lab.Verb("COMMIT"), lab.Buyer}
+)
+
+const whyFresh = "Buyers see a price that they won't pay, and tickets that are gone. An organiser who sees no change makes it again."
+
+func TestChangeIsSeenByTheNextRead(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := start(t, lab.Instances(2))
+	token := app.LogIn(lab.Organiser)
+	for i, patch := range []body{{"title": "The Answers: Two Nights in July"}, {"price_cents": 1}, {"price_cents": 9_000_000}} {
+		requireCached(t, app, whyCached, views(lab.OnSale)...)
+		instance := i % len(app.Instances)
+		app.Do(lab.PATCH(eventPath(lab.OnSale), patch).As(token).On(instance)).Expect(http.StatusOK, "Organisers change titles and prices.")
+		requireFresh(t, app, lab.OnSale, fmt.Sprintf("an organiser changed %v at instance %s and was answered 200", patch, app.Instances[instance].Name), whyFresh)
+	}
+	requireEnds(t, app, "after three changes of an event")
+}
+
+func TestOrderIsSeenByTheNextRead(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := start(t, lab.Instances(2))
+	token := app.LogIn(lab.Buyer)
+	for i := range 3 {
+		requireCached(t, app, whyCached, views(lab.OnSale)...)
+		instance := i % len(app.Instances)
+		app.Do(orderOf(lab.OnSale, i+1).As(token).On(instance)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+		requireFresh(t, app, lab.OnSale, fmt.Sprintf("an order of %d tickets was made at instance %s and answered 201", i+1, app.Instances[instance].Name),
+			"Who sees tickets that are gone tries to buy them, and is turned away at the last click.")
+	}
+}
+
+// A reader comes while the write is under way, and sees the old event, as it should.
+func TestChangeIsSeenOnceItIsCommitted(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	for _, w := range []write{change, sale} {
+		t.Run(w.kind, func(t *testing.T) {
+			t.Parallel()
+			app := start(t, lab.Instances(2))
+			token := app.LogIn(w.by)
+			requireCached(t, app, whyCached, views(lab.OnSale)...)
+			gate := app.Postgres.Hold(w.last)
+			writer := app.Begin(w.request(token))
+			within(patience, func() bool { return gate.Hits() > 0 || writer.Answered() })
+			stale(t, app, lab.OnSale) // reads all of it
+			gate.Open()
+			writer.Wait(2*patience).Expect(w.status, "The write goes on.")
+			requireFresh(t, app, lab.OnSale, fmt.Sprintf("the last statement of %s was held back, and readers came meanwhile. Then the write went on and was answered %d", w.name, w.status),
+				"Between forgetting and the commit there is always a reader, who remembers the old event for as long as the TTL.")
+		})
+	}
+}
+
+const whyRefill = "On a busy day there is always a reader on the way. What they bring is seen until the TTL ends, long after the write, and no log says why."
+
+// A reader has the old event in their hands, and is slow. A write is made and
+// answered. Then the reader goes on.
+func TestSlowReaderBringsNothingOldBack(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		path   string
+		write  write
+		reader int
+		slow   func(t *testing.T, app *lab.App, r *lab.Request) (*lab.Pending, func())
+	}{
+		{"event from PostgreSQL", eventPath(lab.OnSale), change, 0, slowPostgres},
+		{"list from PostgreSQL", listPath(lab.OnSale), sale, 1, slowPostgres},
+		{"event to Redis", eventPath(lab.OnSale), sale, 1, slowRedis},
+		{"list to Redis", listPath(lab.OnSale), change, 1, slowRedis},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := start(t, lab.Instances(2))
+			token := app.LogIn(c.write.by)
+			requireCached(t, app, whyCached, eventPath(lab.FewLeft), listPath(lab.FewLeft))
+			reader, goOn := c.slow(t, app, lab.GET("%s", c.path).On(c.reader))
+			defer goOn()
+			writer := app.Begin(c.write.request(token))
+			within(patience, writer.Answered) // a client with one connection to Redis waits behind the reader
+			goOn()
+			writer.Wait(2*patience).Expect(c.write.status, "The write doesn't wait for readers.")
+			reader.Wait(2*patience).Expect(http.StatusOK, "Anybody may see what is on.")
+			requireFresh(t, app, lab.OnSale, fmt.Sprintf("a reader of GET %s at instance %s had loaded the event, but not stored it yet (its way %s was held). "+
+				"%s was answered %d at instance A. Then the reader went on", c.path, app.Instances[c.reader].Name, c.name[strings.Index(c.name, " ")+1:], c.write.name, c.write.status), whyRefill)
+		})
+	}
+}
+
+func slowPostgres(t *testing.T, app *lab.App, r *lab.Request) (*lab.Pending, func()) {
+	t.Helper()
+	reader, h := holdRead(t, app, r)
+	return reader, h.Open
+}
+
+// slowRedis holds the command that stores what the reader has loaded: the first that
+// has the event in it. If there is none, the reader is done.
+func slowRedis(t *testing.T, app *lab.App, r *lab.Request) (*lab.Pending, func()) {
+	t.Helper()
+	name, _, _ := strings.Cut(lab.OnSale.Title, ":")
+	gate := app.Redis.Hold(func(c lab.RedisCommand) bool {
+		return slices.ContainsFunc(c.Args, func(arg string) bool { return strings.Contains(arg, name) || len(arg) > 1000 })
+	})
+	reader := app.Begin(r)
+	within(patience, func() bool { return gate.Hits() > 0 || reader.Answered() })
+	return reader, gate.Open
+}
+
+func TestLateReaderJoinsNoEarlyLoad(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	for name, path := range map[string]string{"event": eventPath(lab.OnSale), "list": listPath(lab.OnSale)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := start(t)
+			token := app.LogIn(lab.Organiser)
+			requireCached(t, app, whyCached, eventPath(lab.FewLeft))
+			early, gate := holdRead(t, app, lab.GET("%s", path))
+			app.Do(change.request(token)).Expect(http.StatusOK, "The write doesn't wait for readers.")
+			late := app.Begin(lab.GET("%s", path))
+			within(moment*4, late.Answered)
+			joined := !late.Answered()
+			gate.Open()
+			answer := late.Wait(2*patience).Expect(http.StatusOK, "Anybody may see what is on.")
+			lab.Require(t, strings.Contains(string(answer.Body), "Two Nights in July"), lab.Finding{
+				Measured: fmt.Sprintf("a load of GET %s began; an organiser changed the event and was answered 200; then another reader asked for the same, %s, and got the event as it was before: %s",
+					path, map[bool]string{true: "waited for the load of the first", false: "was answered at once"}[joined], short(answer.Body)),
+				Expected: "the event as it was changed: this reader came after the write",
+				Why:      "The organiser saves, looks, and sees the old title. A load that began before the write is good enough for those who came before it.",
+			})
+			early.Wait(patience).Expect(http.StatusOK, "Anybody may see what is on.")
+			requireFresh(t, app, lab.OnSale, fmt.Sprintf("a load of GET %s began before a write, and ended after it", path), whyRefill)
+		})
+	}
+}
+
+const whyLost = "The write has happened, whatever became of its answer. Nobody will make it again just to refresh a cache."
+
+func TestLostAnswerToAWriteIsSeen(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	for _, w := range []write{change, sale} {
+		t.Run(w.kind, func(t *testing.T) {
+			t.Parallel()
+			app := start(t, lab.Instances(2))
+			token := app.LogIn(w.by)
+			requireCached(t, app, whyCached, views(lab.OnSale)...)
+			cut := app.Postgres.CutAt(1, lab.After, w.last)
+			answer := app.Begin(w.request(token)).Wait(2 * patience)
+			statement, _ := cut.Statement()
+			requireFreshSoon(t, app, lab.OnSale, fmt.Sprintf("PostgreSQL did the last statement of %s (%.20s…), and the connection broke before the API could read that. The client got %d",
+				w.name, strings.TrimSpace(statement.SQL), answer.Status), whyLost)
+		})
+	}
+}
+
+func TestLeaversWriteIsSeen(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	for _, w := range []write{change, sale} {
+		t.Run(w.kind, func(t *testing.T) {
+			t.Parallel()
+			app := start(t, lab.Instances(2))
+			token := app.LogIn(w.by)
+			requireCached(t, app, whyCached, views(lab.OnSale)...)
+			gate := app.Postgres.HoldReply(w.last)
+			writer := app.Begin(w.request(token))
+			within(patience, func() bool { return gate.Hits() > 0 || writer.Answered() })
+			writer.Leave()
+			within(patience, func() bool { return inFlight(app) == 0 || app.Postgres.Stats().Cancels > 0 })
+			gate.Open()
+			requireFreshSoon(t, app, lab.OnSale, fmt.Sprintf("PostgreSQL did the last statement of %s, and its client left before the API could read that", w.name), whyLost)
+		})
+	}
+}
+
+// The cache is made stale on purpose, past the API.
+func TestOrdersAskTheDatabase(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := start(t)
+	token := app.LogIn(lab.Buyer)
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	_, err := app.DB().Exec(`UPDATE events SET price_cents = 7700, remaining = 1 WHERE id = $1`, lab.OnSale.ID)
+	require.NoError(t, err)
+	const why = "What is shown may be old for a moment. What is sold, and for how much, may not: that is a contract."
+	app.Do(orderOf(lab.OnSale, 2).As(token)).Expect(http.StatusConflict, why)
+	requireCached(t, app, whyCached, eventPath(lab.OnSale))
+	var order orderAnswer
+	answer := app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "One ticket is left.").JSON(&order)
+	lab.Require(t, order.TotalCents == 7700, lab.Finding{
+		Measured: fmt.Sprintf("the cache says that a ticket costs %d cents, PostgreSQL says 7700. An order of one ticket was answered %s", lab.OnSale.PriceCents, answer.Body),
+		Expected: `"total_cents":7700`,
+		Why:      why,
+	})
+}

@@ -1,0 +1,160 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+const absent = "/events/999999999"
+
+func TestAbsenceIsRememberedBriefly(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := start(t, lab.Instances(2)) // CACHE_TTL=1h
+	const why = "There is no such event."
+	queries := 0
+	remembered := within(moment, func() bool {
+		app.Do(lab.GET(absent)).Expect(http.StatusNotFound, why)
+		before := app.Postgres.Stats()
+		app.Do(lab.GET(absent).On(1)).Expect(http.StatusNotFound, why)
+		queries = app.Postgres.Stats().Since(before).Queries
+		return queries == 0
+	})
+	lab.Require(t, remembered, lab.Finding{
+		Measured: fmt.Sprintf("GET %s was answered 404 at instance A, and then at B, where it cost %d query", absent, queries),
+		Expected: "none: that there is no such event was known",
+		Why:      "A link with a typo in a newsletter, or a bot that counts through the ids: each of these requests goes to the database, past a cache that only remembers what exists.",
+	})
+	for key, left := range requireEnds(t, app, "after an event was asked for that doesn't exist") {
+		lab.Require(t, left <= 10*time.Second, lab.Finding{
+			Measured: fmt.Sprintf("an event doesn't exist, and that is remembered as %q for another %v, with CACHE_TTL=1h", key, left.Round(time.Second)),
+			Expected: "for 10 seconds at most",
+			Why:      "The event is put on sale a minute later, and nobody can see it for an hour. Nothing changed that could have been forgotten.",
+			Try:      "redis-cli --scan | xargs -n1 redis-cli PTTL",
+		})
+	}
+}
+
+func TestErrorsAreNotRemembered(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := start(t, lab.Instances(2), lab.Env("REQUEST_TIMEOUT=1500ms"))
+	paths := []string{eventPath(lab.OnSale), "/events"}
+	gate := app.Postgres.Hold(lab.Touches("events"))
+	defer gate.Open()
+	pending := begin(app, len(paths), func(i int) *lab.Request { return lab.GET("%s", paths[i]) })
+	for i, answer := range end(pending) {
+		lab.Require(t, answer.Status == http.StatusServiceUnavailable, lab.Finding{
+			Measured: fmt.Sprintf("PostgreSQL answers nothing, and GET %s got %d", paths[i], answer.Status),
+			Expected: "503",
+			Why:      "That there is no answer is no answer. An empty list, or a 404, would be believed.",
+		})
+	}
+	gate.Open()
+	within(patience, func() bool { return len(app.Postgres.Running()) == 0 }) // a load may outlive its readers
+	settle(app, 0)
+	requireNoTrace(t, app, paths, "PostgreSQL didn't answer in time, and readers got 503")
+
+	_, err := app.DB().Exec(`ALTER TABLE venues RENAME TO halls`)
+	require.NoError(t, err)
+	for _, path := range paths {
+		path += map[bool]string{true: "?limit=7"}[path == "/events"]
+		if path == eventPath(lab.OnSale) {
+			path = eventPath(lab.FewLeft)
+		}
+		app.Do(lab.GET("%s", path)).Expect(http.StatusInternalServerError, "A table is missing: that is a bug of ours.")
+	}
+	_, err = app.DB().Exec(`ALTER TABLE halls RENAME TO venues`)
+	require.NoError(t, err)
+	requireNoTrace(t, app, []string{eventPath(lab.FewLeft), "/events?limit=7"}, "a table was missing for a moment, and readers got 500")
+}
+
+// requireNoTrace demands that the paths are answered as if nothing had been, and are
+// then remembered.
+func requireNoTrace(t *testing.T, app *lab.App, paths []string, when string) {
+	t.Helper()
+	for _, path := range paths {
+		for i, instance := range app.Instances {
+			answer := app.Do(lab.GET("%s", path).On(i))
+			lab.Require(t, answer.Status == http.StatusOK, lab.Finding{
+				Measured: fmt.Sprintf("%s. Now all is well, and GET %s at instance %s is answered %d: %s", when, path, instance.Name, answer.Status, short(answer.Body)),
+				Expected: "200",
+				Why:      "A second without a database becomes a minute without an API, when its errors are remembered.",
+				Try:      answer.Curl(),
+			})
+		}
+	}
+	requireCached(t, app, whyCached, paths...)
+}
+
+const tryMetrics = `go tool workshop run 08     (in another terminal)
+curl -s -o /dev/null 'localhost:8080/events/[42-44]'; curl -s localhost:8080/metrics | grep ^cache_`
+
+func TestHitsAndMissesAreCounted(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := start(t)
+	for i := range 30 {
+		read(app, 0, fmt.Sprintf("/events/%d", 100+i))
+	}
+	for i := range 30 {
+		path := fmt.Sprintf("/events/%d", 100+i)
+		if !within(moment, func() bool { queries, _ := read(app, 0, path); return queries == 0 }) {
+			requireCached(t, app, whyCached, path)
+		}
+	}
+	read(app, 0, "/events")
+	read(app, 0, "/events")
+	metrics := app.Metrics(0)
+	const name = "cache_requests_total"
+	hits, misses, errors := metrics.Sum(name, "result", "hit"), metrics.Sum(name, "result", "miss"), metrics.Sum(name, "result", "error")
+	lab.Require(t, hits >= 31 && hits <= 40 && misses >= 31 && misses <= 40 && errors == 0, lab.Finding{
+		Measured: fmt.Sprintf(`30 events and a list were read twice each. GET /metrics has cache_requests_total{result="hit"} %v, "miss" %v, "error" %v`, hits, misses, errors),
+		Expected: "31, 31 and 0",
+		Why:      "A cache whose hit ratio nobody sees is switched off by a typo in a key, and nobody notices until the database does.",
+		Try:      tryMetrics,
+	})
+	events, lists := metrics.Sum(name, "cache", "event", "result", "miss"), metrics.Sum(name, "cache", "events", "result", "miss")
+	lab.Require(t, events >= 30 && lists >= 1 && events+lists == misses, lab.Finding{
+		Measured: fmt.Sprintf(`of %v misses, cache_requests_total{cache="event"} has %v and {cache="events"} has %v`, misses, events, lists),
+		Expected: "30 and 1",
+		Why:      "The ratio of all together hides that the lists never hit.",
+		Try:      tryMetrics,
+	})
+	series := len(metrics.Samples(name))
+	lab.Require(t, series <= 12, lab.Finding{
+		Measured: fmt.Sprintf("31 paths were read, and cache_requests_total has %d series", series),
+		Expected: "at most 3 for each kind of question",
+		Why:      "A label with a key in it makes a series for each event, and Prometheus keeps them all.",
+		Try:      tryMetrics,
+	})
+}
+
+func TestUnansweredQuestionsAreCounted(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := start(t, lab.Env(hasty))
+	requireCached(t, app, whyCached, eventPath(lab.OnSale))
+	app.Redis.Refuse(true)
+	const name = "cache_requests_total"
+	before := app.Metrics(0)
+	const reads = 5
+	for range reads {
+		app.Do(lab.GET("%s", eventPath(lab.OnSale))).Expect(http.StatusOK, whyOutage)
+	}
+	after := app.Metrics(0)
+	errors := after.Sum(name, "result", "error") - before.Sum(name, "result", "error")
+	misses := after.Sum(name, "result", "miss") - before.Sum(name, "result", "miss")
+	lab.Require(t, errors == reads && misses == 0, lab.Finding{
+		Measured: fmt.Sprintf(`Redis refuses connections, and an event was read %d times. cache_requests_total{result="error"} grew by %v, "miss" by %v`, reads, errors, misses),
+		Expected: fmt.Sprintf("%d and 0", reads),
+		Why:      "Many misses after a deploy are ordinary. Errors are a broken Redis, and somebody must look.",
+		Try:      tryMetrics,
+	})
+}

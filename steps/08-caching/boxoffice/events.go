@@ -1,0 +1,60 @@
+package boxoffice
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	maxPage  = 100        // events
+	maxTitle = 200        // bytes
+	maxPrice = 10_000_000 // cents
+)
+
+// Events returns a page of the events to come, or an InvalidError.
+func (s *Service) Events(ctx context.Context, filter EventFilter) ([]Event, error) {
+	var check checks
+	check.that(isText(filter.City), "city", "must be text")
+	check.that(isText(filter.Title), "q", "must be text")
+	check.that(filter.Sort == SortByStart || filter.Sort == SortByPrice, "sort", "must be starts_at or price_cents")
+	check.that(filter.Limit >= 1 && filter.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
+	check.that(filter.After == nil || filter.After.Sort == filter.Sort, "cursor", "must be the next of a page with the same sort")
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	return s.Catalog.Events(ctx, filter)
+}
+
+// Event returns one event with its description, or ErrNotFound.
+func (s *Service) Event(ctx context.Context, id int64) (Event, error) {
+	return s.Catalog.Event(ctx, id)
+}
+
+// ChangeEvent changes an event in the name of the user. It returns ErrForbidden
+// for anybody but organisers, an InvalidError, and ErrNotFound.
+func (s *Service) ChangeEvent(ctx context.Context, userID, eventID int64, patch EventPatch) (Event, error) {
+	user, err := s.Store.User(ctx, userID)
+	if err != nil {
+		return Event{}, err
+	}
+	if user.Role != RoleOrganiser {
+		return Event{}, ErrForbidden
+	}
+	if err := patch.check(); err != nil {
+		return Event{}, err
+	}
+	// TODO(task 3): Catalog.Changed has everybody see the change. When is it time for
+	// that, and what if the store returns an error?
+	return s.Store.UpdateEvent(ctx, eventID, patch)
+}
+
+func (p EventPatch) check() error {
+	var check checks
+	if p.Title != nil {
+		check.that(isText(*p.Title) && *p.Title != "" && len(*p.Title) <= maxTitle, "title", fmt.Sprintf("must be text of 1 to %d bytes", maxTitle))
+	}
+	if p.PriceCents != nil { // 0 is a price, too
+		check.that(*p.PriceCents >= 0 && *p.PriceCents <= maxPrice, "price_cents", fmt.Sprintf("must be from 0 to %d", maxPrice))
+	}
+	return check.err()
+}

@@ -1,0 +1,410 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// patience is how long these tests wait for what has to happen soon.
+const patience = 5 * time.Second
+
+// moment is how long a test looks whether something happens that must not.
+const moment = 300 * time.Millisecond
+
+// start starts the API with limits that are never reached, so that a busy machine
+// decides nothing. A test says itself what else it needs.
+func start(t *testing.T, options ...lab.Option) *lab.App {
+	t.Helper()
+	calm := []lab.Option{lab.Env("CACHE_TTL=1h"), lab.Env("CACHE_TIMEOUT=10s"), lab.Env("REQUEST_TIMEOUT=30s"), lab.Env("SLOW_QUERY=1m")}
+	return lab.Start(t, append(calm, options...)...)
+}
+
+// within waits until the condition holds, and reports whether it came to that.
+func within(d time.Duration, condition func() bool) bool {
+	for deadline := time.Now().Add(d); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// eventPath is where an event stands, listPath a list that it is in, whatever its
+// title says behind the colon.
+func eventPath(e lab.Event) string { return fmt.Sprintf("/events/%d", e.ID) }
+
+func listPath(e lab.Event) string {
+	name, _, _ := strings.Cut(e.Title, ":")
+	return "/events?q=" + url.QueryEscape(name)
+}
+
+// read reads the path at an instance, and returns how many queries that cost.
+func read(app *lab.App, instance int, path string) (queries int, answer *lab.Response) {
+	before := app.Postgres.Stats()
+	answer = app.Do(lab.GET("%s", path).On(instance)).Expect(http.StatusOK, "Anybody may see what is on.")
+	return app.Postgres.Stats().Since(before).Queries, answer
+}
+
+// requireCached reads the paths at all instances, until none of them costs a query
+// any more; so says what that is needed for.
+func requireCached(t *testing.T, app *lab.App, why string, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		for i, instance := range app.Instances {
+			queries, reads, began := 0, 0, time.Now()
+			cached := within(patience, func() bool {
+				queries, _ = read(app, i, path)
+				reads++
+				return queries == 0 && reads > 1 || reads >= 20 && time.Since(began) > moment
+			}) && queries == 0
+			lab.Require(t, cached, lab.Finding{
+				Measured: fmt.Sprintf("GET %s was read at instance %s %d times, and the last time still cost %d query", path, instance.Name, reads, queries),
+				Expected: "no query from the second time on",
+				Why:      why,
+				Try:      tryTwice,
+			})
+		}
+	}
+}
+
+// tryTwice shows the queries of two reads.
+const tryTwice = `go tool workshop run 08     (in another terminal; it counts the queries)
+curl -s -o /dev/null localhost:8080/events/42; curl -s -o /dev/null localhost:8080/events/42`
+
+// whyCached is for tests of what a cache must not do.
+const whyCached = "A cache that isn't asked does nothing wrong, and nothing right. This test begins with one that answers."
+
+func TestSecondReadCostsNoQuery(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t)
+	city := url.QueryEscape(lab.OnSale.Venue.City)
+	for _, path := range []string{
+		eventPath(lab.OnSale), eventPath(lab.Past), "/events", "/events?limit=50", "/events?city=" + city, listPath(lab.OnSale),
+		"/events?sort=price_cents&limit=10", "/events?q=no+event+is+called+this",
+	} {
+		first, _ := read(app, 0, path)
+		second := first
+		within(moment, func() bool { second, _ = read(app, 0, path); return second == 0 })
+		lab.Require(t, second == 0, lab.Finding{
+			Measured: fmt.Sprintf("GET %s cost %d query the first time, and %d each time after", path, first, second),
+			Expected: "no query from the second time on: the answer is in Redis",
+			Why:      "On sale day everybody looks at the same twenty pages. A database that gives the same answer ten thousand times has no time for those who buy.",
+			Try:      tryTwice,
+		})
+	}
+}
+
+func TestOtherInstancesFindTheAnswer(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t, lab.Instances(2))
+	for _, path := range []string{eventPath(lab.OnSale), "/events?limit=50"} {
+		queries := 0
+		within(moment, func() bool { queries, _ = read(app, 0, path); return queries == 0 })
+		before := app.Redis.Stats()
+		if queries == 0 {
+			queries, _ = read(app, 1, path)
+		}
+		lab.Require(t, queries == 0, lab.Finding{
+			Measured: fmt.Sprintf("GET %s was read at instance A, and then for the first time at B, which sent %d commands to Redis and %d query to PostgreSQL",
+				path, app.Redis.Stats().Since(before).Commands, queries),
+			Expected: "no query: what A has loaded is there for B",
+			Why:      "With a cache in each process, ten instances ask the database ten times, and every deploy begins with none.",
+			Try:      tryTwice,
+		})
+	}
+	require.NoError(t, app.Instances[0].Restart())
+	queries, _ := read(app, 0, eventPath(lab.OnSale))
+	lab.Require(t, queries == 0, lab.Finding{
+		Measured: fmt.Sprintf("instance A was restarted, and its first GET %s cost %d query", eventPath(lab.OnSale), queries),
+		Expected: "none: the answer outlives the process",
+		Why:      "A deploy at noon that begins with empty caches sends all of noon to the database.",
+	})
+}
+
+// decoded is the answer's JSON, for comparing.
+func decoded(t *testing.T, answer *lab.Response) any {
+	t.Helper()
+	var value any
+	require.NoError(t, json.Unmarshal(answer.Body, &value), "the answer is JSON")
+	return value
+}
+
+func TestCachedAnswerIsWhole(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t)
+	for _, path := range []string{eventPath(lab.OnSale), "/events?limit=50", "/events?q=no+event+is+called+this"} {
+		_, loaded := read(app, 0, path)
+		requireCached(t, app, whyCached, path)
+		_, remembered := read(app, 0, path)
+		lab.Require(t, reflect.DeepEqual(decoded(t, loaded), decoded(t, remembered)), lab.Finding{
+			Measured: fmt.Sprintf("GET %s answered this from the database:\n%s\nand this from the cache:\n%s", path, short(loaded.Body), short(remembered.Body)),
+			Expected: "the same, to the last field",
+			Why:      "What gets lost on the way through the cache is there for the first visitor, and for nobody else. Such a bug is hard to see in development, where everybody is the first.",
+			Try:      remembered.Curl(),
+		})
+	}
+}
+
+func short(body []byte) string {
+	const most = 400
+	if len(body) > most {
+		return fmt.Sprintf("%s… (%d bytes)", body[:most], len(body))
+	}
+	return string(body)
+}
+
+// questions are paths whose answers differ. Some of them are easily taken for another.
+func questions(t *testing.T, app *lab.App) []string {
+	t.Helper()
+	city := lab.OnSale.Venue.City
+	var page pageAnswer
+	app.Do(lab.GET("/events?limit=5")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	require.NotEmpty(t, page.Next, "there is a second page")
+	cursor := url.QueryEscape(page.Next)
+	app.Do(lab.GET("/events?limit=5&cursor=%s", cursor)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	return []string{
+		"/events", "/events?limit=5", "/events?limit=6", "/events?sort=price_cents", "/events?limit=5&sort=price_cents",
+		"/events?city=" + city, "/events?city=" + strings.ToLower(city), "/events?q=" + city, "/events?city=Paris", "/events?city=" + city + "&limit=5",
+		listPath(lab.OnSale), listPath(lab.FewLeft), listPath(lab.OnSale) + "&city=Paris",
+		"/events?limit=5&cursor=" + cursor, "/events?limit=5&cursor=" + url.QueryEscape(page.Next), "/events?limit=6&cursor=" + cursor,
+		eventPath(lab.OnSale), eventPath(lab.FewLeft), "/events/1", "/events/11",
+	}
+}
+
+// Two APIs with the same data are asked the same questions, in opposite orders. An
+// answer under the wrong key then differs.
+func TestEachQuestionHasItsOwnAnswer(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app, other := start(t), start(t)
+	paths := questions(t, other)
+	other.RedisDo("FLUSHDB")
+	require.NoError(t, other.Instances[0].Restart())
+	answers := make([]any, len(paths))
+	for i, path := range paths {
+		_, answer := read(other, 0, path)
+		answers[i] = decoded(t, answer)
+	}
+	for i := len(paths) - 1; i >= 0; i-- {
+		for range 2 {
+			_, answer := read(app, 0, paths[i])
+			got := decoded(t, answer)
+			lab.Require(t, reflect.DeepEqual(got, answers[i]), lab.Finding{
+				Measured: fmt.Sprintf("two APIs with the same data were asked the same %d questions, in opposite orders. To GET %s, one of them said%s:\n%s\nand the other:\n%s",
+					len(paths), paths[i], whose(got, paths, answers), short(answer.Body), short(mustMarshal(t, answers[i]))),
+				Expected: "the same: it doesn't matter what was asked before",
+				Why:      "An answer that is remembered under too short a key is given to people who asked for something else.",
+			})
+		}
+	}
+	requireCached(t, app, whyCached, paths...)
+}
+
+// whose says which other path has the answer.
+func whose(got any, paths []string, answers []any) string {
+	for i, answer := range answers {
+		if reflect.DeepEqual(got, answer) {
+			return ", which is the answer to GET " + paths[i]
+		}
+	}
+	return ""
+}
+
+func mustMarshal(t *testing.T, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return text
+}
+
+// A guard: it holds without a cache, too.
+func TestAnswersOfOnePersonStayTheirs(t *testing.T) {
+	t.Parallel()
+	app := start(t, lab.Instances(2))
+	people := []lab.User{lab.Buyer, lab.OtherBuyer, lab.Organiser}
+	tokens := make([]string, len(people))
+	for i, person := range people {
+		tokens[i] = app.LogIn(person)
+	}
+	for range 2 {
+		for i, person := range people {
+			for instance := range app.Instances {
+				var who userAnswer
+				answer := app.Do(lab.GET("/me").As(tokens[i]).On(instance)).Expect(http.StatusOK, "A client shows who is logged in.").JSON(&who)
+				lab.Require(t, who.Email == person.Email, lab.Finding{
+					Measured: fmt.Sprintf("GET /me with the token of %s answered %s", person.Email, answer.Body),
+					Expected: person.Email,
+					Why:      "What is one person's must never be given to another. It happens when an answer is remembered by its path alone.",
+				})
+			}
+		}
+	}
+	var order orderAnswer
+	for range 2 { // the second time, a list was read before
+		app.Do(orderOf(lab.OnSale, 1).As(tokens[0])).Expect(http.StatusCreated, "Selling tickets is what this API is for.").JSON(&order)
+		for instance := range app.Instances {
+			var mine, theirs struct{ Orders []orderAnswer }
+			app.Do(lab.GET("/me/orders").As(tokens[0]).On(instance)).Expect(http.StatusOK, "Buyers look up what they bought.").JSON(&mine)
+			app.Do(lab.GET("/me/orders").As(tokens[1]).On(instance)).Expect(http.StatusOK, "Buyers look up what they bought.").JSON(&theirs)
+			lab.Require(t, len(mine.Orders) > 0 && mine.Orders[0].ID == order.ID && (len(theirs.Orders) == 0 || theirs.Orders[0].ID != order.ID), lab.Finding{
+				Measured: fmt.Sprintf("one buyer has just made order %d; at instance %s, GET /me/orders shows %s %v, and %s %v", order.ID, app.Instances[instance].Name,
+					lab.Buyer.Email, newest(mine.Orders), lab.OtherBuyer.Email, newest(theirs.Orders)),
+				Expected: "the new order first for who made it, and never for the other",
+				Why:      "What people bought is nobody else's business, by law too. And whoever doesn't see their order makes it again.",
+			})
+			app.Do(lab.GET("/orders/%d", order.ID).As(tokens[0]).On(instance)).Expect(http.StatusOK, "Buyers look up what they bought.")
+			app.Do(lab.GET("/orders/%d", order.ID).As(tokens[1]).On(instance)).
+				Expect(http.StatusNotFound, "Whoever counts through the ids must not even learn which ones exist.")
+		}
+	}
+}
+
+func newest(orders []orderAnswer) string {
+	if len(orders) == 0 {
+		return "no orders"
+	}
+	return fmt.Sprintf("order %d", orders[0].ID)
+}
+
+// ends returns how long each key in Redis lives on, by name; -1 is for ever.
+func ends(app *lab.App) map[string]time.Duration {
+	left := map[string]time.Duration{}
+	keys, _ := app.RedisDo("KEYS", "*").([]any)
+	for _, key := range keys {
+		name := fmt.Sprint(key)
+		var ms int64
+		_, _ = fmt.Sscan(fmt.Sprint(app.RedisDo("PTTL", name)), &ms)
+		switch {
+		case ms >= 0:
+			left[name] = time.Duration(ms) * time.Millisecond
+		case ms == -1: // -2 is gone since
+			left[name] = -1
+		}
+	}
+	return left
+}
+
+// requireEnds demands that each key in Redis has an end.
+func requireEnds(t *testing.T, app *lab.App, when string) map[string]time.Duration {
+	t.Helper()
+	left := ends(app)
+	for key, ttl := range left {
+		lab.Require(t, ttl >= 0, lab.Finding{
+			Measured: fmt.Sprintf("%s, Redis has %d keys, and %q has no end", when, len(left), key),
+			Expected: "an end for each key",
+			Why:      "Redis fills up, and then refuses all writes or throws away what it likes. And a TTL is the last net for an old answer that everything else has missed.",
+			Try:      "redis-cli --scan | xargs -n1 redis-cli PTTL",
+		})
+	}
+	return left
+}
+
+func TestEveryKeyExpires(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t) // CACHE_TTL=1h
+	paths := []string{eventPath(lab.OnSale), eventPath(lab.FewLeft), "/events", listPath(lab.OnSale)}
+	requireCached(t, app, whyCached, paths...)
+	longest := time.Duration(0)
+	left := requireEnds(t, app, fmt.Sprintf("after %d paths were read", len(paths)))
+	for _, ttl := range left {
+		longest = max(longest, ttl)
+	}
+	lab.Require(t, longest > 30*time.Minute && longest <= 90*time.Minute, lab.Finding{
+		Measured: fmt.Sprintf("after %d paths were read, with CACHE_TTL=1h, Redis has %d keys, and the longest is kept for another %v", len(paths), len(left), longest.Round(time.Second)),
+		Expected: "about an hour",
+		Why:      "How old an answer may get when all else fails is for the operator to say.",
+		Try:      "redis-cli --scan | xargs -n1 redis-cli PTTL",
+	})
+}
+
+func TestExpiryIsSpread(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t) // CACHE_TTL=1h
+	const events = 50
+	began := time.Now()
+	for i := range events {
+		requireCached(t, app, whyCached, fmt.Sprintf("/events/%d", 100+i))
+	}
+	took := time.Since(began)
+	shortest, longest := 24*time.Hour, time.Duration(0)
+	left := ends(app)
+	for _, ttl := range left {
+		if ttl > 20*time.Minute { // what isn't remembered for CACHE_TTL is something else
+			shortest, longest = min(shortest, ttl), max(longest, ttl)
+		}
+	}
+	lab.Require(t, longest-shortest > took+30*time.Second, lab.Finding{
+		Measured: fmt.Sprintf("%d events were read within %v, with CACHE_TTL=1h. Of %d keys in Redis, the first ends in %v and the last in %v",
+			events, took.Round(time.Millisecond), len(left), shortest.Round(time.Second), longest.Round(time.Second)),
+		Expected: "ends that chance has spread over some minutes",
+		Why:      "What was remembered in the same second is forgotten in the same second, and the database gets all the questions of an hour at once.",
+		Try:      "redis-cli --scan | xargs -n1 redis-cli PTTL",
+	})
+}
+
+func TestAnswerExpires(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t, lab.Env("CACHE_TTL=1s"))
+	paths := []string{eventPath(lab.OnSale), listPath(lab.OnSale)}
+	requireCached(t, app, whyCached, paths...)
+	_, err := app.DB().Exec(`UPDATE events SET price_cents = price_cents + 1 WHERE id = $1`, lab.OnSale.ID)
+	require.NoError(t, err)
+	for _, path := range paths {
+		lab.Eventually(t, 2*patience, func() bool {
+			_, answer := read(app, 0, path)
+			return strings.Contains(string(answer.Body), fmt.Sprintf(`"price_cents":%d`, lab.OnSale.PriceCents+1))
+		}, lab.Finding{
+			Measured: fmt.Sprintf("somebody changed a price in psql, past the API. With CACHE_TTL=1s, %v later GET %s still shows the old one", 2*patience, path),
+			Expected: "the new price, when CACHE_TTL is over",
+			Why:      "Someone always writes past the API: a migration, a colleague, a script. The TTL says how long that is hidden.",
+		})
+	}
+}
+
+// The target of the lesson. What a write costs is in the budget, if it forgets only
+// what it has changed.
+func TestReadHeavyMixCostsFewQueries(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	const requests, writes = 600, 2
+	app := start(t, lab.Instances(2))
+	organiser := app.LogIn(lab.Organiser)
+	var paths []string
+	for i := range 20 {
+		paths = append(paths, fmt.Sprintf("/events/%d", 42+i))
+	}
+	paths = append(paths, "/events", "/events?sort=price_cents", "/events?city="+lab.OnSale.Venue.City, "/events?limit=50", listPath(lab.OnSale))
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	before := app.Postgres.Stats()
+	for i := range requests {
+		if i%(requests/writes) == requests/writes/2 {
+			app.Do(lab.PATCH(eventPath(lab.OnSale), body{"price_cents": 1000 + i}).As(organiser)).Expect(http.StatusOK, "Prices change.")
+			continue
+		}
+		read(app, random.IntN(len(app.Instances)), paths[random.IntN(len(paths))])
+	}
+	queries := app.Postgres.Stats().Since(before).Queries
+	lab.Require(t, queries <= requests/10, lab.Finding{
+		Measured: fmt.Sprintf("%d requests (%d of them writes, the others reads of 20 events and 5 lists, at two instances, seed %d) cost %d queries", requests, writes, seed, queries),
+		Expected: fmt.Sprintf("at most %d, a tenth: each answer once, and after each write those that it has changed", requests/10),
+		Why:      "This is what the cache is for: ten times as many visitors on the same database.",
+	})
+}

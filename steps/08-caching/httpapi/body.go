@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/boxoffice/steps/08-caching/boxoffice"
+)
+
+const maxBody = 64 << 10 // bytes that handlers may read of a body
+
+// region readBody
+
+// readBody decodes the request's body into v: one JSON object with the fields of v
+// and no others.
+func readBody(c *gin.Context, v any) error {
+	if kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); kind != "application/json" {
+		return errNotJSON
+	}
+	decoder := json.NewDecoder(c.Request.Body)
+	decoder.DisallowUnknownFields()
+	// Through &v, the body null makes v nil. Into v, it would change nothing, and pass.
+	if err := decoder.Decode(&v); err != nil {
+		return bodyError(err)
+	}
+	if v == nil {
+		return errNotOneObject
+	}
+	switch _, err := decoder.Token(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errNotOneObject
+	default:
+		return bodyError(err)
+	}
+}
+
+var errNotOneObject = boxoffice.Invalid("body", "must be one JSON object")
+
+// bodyError says what is wrong with a body, in words for the client.
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &tooLarge):
+		return errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errBodyTooSlow
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return boxoffice.Invalid(wrongType.Field, "must be a "+jsonType(wrongType))
+	default:
+		if field, unknown := unknownField(err); unknown {
+			return boxoffice.Invalid(field, "is no field of this request")
+		}
+		return fmt.Errorf("%w: %w", errNotOneObject, err)
+	}
+}
+
+// jsonType is the JSON type that a field should have had.
+func jsonType(wrong *json.UnmarshalTypeError) string {
+	if strings.HasPrefix(wrong.Type.String(), "int") {
+		return "whole number"
+	}
+	return wrong.Type.String()
+}
+
+// unknownField is the field that DisallowUnknownFields complains of: encoding/json
+// has no type for that error.
+func unknownField(err error) (name string, unknown bool) {
+	name, unknown = strings.CutPrefix(err.Error(), "json: unknown field ")
+	return strings.Trim(name, `"`), unknown
+}
+
+// endregion

@@ -1,0 +1,36 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// readyTimeout is how long the check of readiness may take. It is shorter than the
+// balancer's patience.
+const readyTimeout = time.Second
+
+// region health
+
+// healthz says that the process is alive. It asks nobody else: a restart doesn't
+// mend a database.
+func (a *api) healthz(c *gin.Context) error {
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}
+
+// readyz says whether this instance can serve requests now.
+func (a *api) readyz(c *gin.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
+	defer cancel()
+	if err := a.options.Ready(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotReady, err)
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	return nil
+}
+
+// endregion

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"testing"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// The lab runs main again for each instance of the API that a test starts.
+func TestMain(m *testing.M) { lab.Main(m, main) }

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/lib/pq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// connectTimeout is how long opening a connection may take at most, whoever waits.
+const connectTimeout = 5 * time.Second
+
+// newConnector returns what opens connections, and counts them.
+func newConnector(databaseURL string, options Options) (driver.Connector, error) {
+	cfg, err := pq.NewConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	connector, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	connector.Dialer(dialer{silence: options.Timeout + grace})
+	return counting(punctual{connector}, options.Registry), nil
+}
+
+// region punctual
+
+// punctual returns from Connect when the context ends. lib/pq by itself watches the
+// context while it dials, but not while it waits for the server's greeting.
+type punctual struct{ driver.Connector }
+
+func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
+	type result struct {
+		conn driver.Conn
+		err  error
+	}
+	results := make(chan result, 1)
+	go func() {
+		conn, err := p.Connector.Connect(ctx)
+		results <- result{conn, err}
+	}()
+	select {
+	case r := <-results:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() { // connectTimeout bounds how long this waits
+			if r := <-results; r.err == nil {
+				_ = r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// endregion
+
+// grace is how long the server has to say that it cancelled a statement.
+const grace = time.Second
+
+// dialer opens connections that give up on a server that says nothing. When a
+// context ends, lib/pq asks the server to cancel the statement, and waits for its
+// answer. A server that is frozen, or unplugged, never gives one.
+type dialer struct {
+	silence time.Duration
+}
+
+// DialContext is what lib/pq calls.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: d.silence}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &impatient{conn, d.silence}, nil
+}
+
+// Dial and DialTimeout make it a pq.Dialer.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+// impatient is a connection on which each read ends within silence. After that it is
+// of no use to anybody, and closed.
+type impatient struct {
+	net.Conn
+	silence time.Duration
+}
+
+func (c *impatient) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.Close()
+	}
+	return n, err
+}
+
+func counting(connector driver.Connector, registry prometheus.Registerer) driver.Connector {
+	return &counted{connector, promauto.With(registry).NewCounter(prometheus.CounterOpts{
+		Name: "db_connections_opened_total",
+		Help: "Connections opened to PostgreSQL.",
+	})}
+}
+
+// counted counts the connections that a connector opens.
+type counted struct {
+	driver.Connector
+	opened prometheus.Counter
+}
+
+func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err == nil {
+		c.opened.Inc()
+	}
+	return conn, err
+}
