@@ -1,7 +1,9 @@
 package services
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -71,6 +73,7 @@ func TestNginxHolder(t *testing.T) {
 	require.NoError(t, err)
 	_, err = program.Start(NginxSite{Conf: "server { listen " + address + "; return 204; }", LogFormat: "$status", Log: io.Discard})
 	require.NoError(t, err)
+	fmt.Println("up")
 	time.Sleep(time.Minute)
 }
 
@@ -82,9 +85,12 @@ func TestNginxIsGoneWhenItsHolderIsKilled(t *testing.T) {
 	address := freeAddress(t)
 	holder := exec.Command(os.Args[0], "-test.run=^TestNginxHolder$")
 	holder.Env = append(os.Environ(), nginxHeld+"="+address)
+	said, err := holder.StdoutPipe()
+	require.NoError(t, err)
 	require.NoError(t, holder.Start())
 	t.Cleanup(func() { _ = holder.Process.Kill() })
-	require.Eventually(t, func() bool { return listens(address) }, 20*time.Second, 5*time.Millisecond)
+	require.True(t, bufio.NewScanner(said).Scan(), "it says when nginx is up")
+	require.True(t, listens(address))
 	require.NoError(t, holder.Process.Kill())
 	_ = holder.Wait()
 	require.Eventually(t, func() bool { return !listens(address) }, 20*time.Second, 5*time.Millisecond)
