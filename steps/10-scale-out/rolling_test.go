@@ -109,6 +109,7 @@ func TestNewRequestsAreServedWhileDraining(t *testing.T) {
 	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=1m"))
 	token := app.LogIn(lab.Buyer)
 	drain(t, app)
+	time.Sleep(aMoment) // no balancer notices at once
 	served := app.Burst(12, func(i int) *lab.Request {
 		if i%2 == 0 {
 			return lab.GET("/events/%d", lab.OnSale.ID)
