@@ -30,7 +30,7 @@ func checks() []check {
 		{"minutes", "the stated minutes of steps and tracks add up", whole(minutes)},
 		{"size", fmt.Sprintf("the last solution has fewer than %d lines of code without tests", maxLines), whole(size)},
 		{"gofmt", "Go files are formatted", once(gofmt)},
-		{"vet", "go vet has nothing to say", once(vet)},
+		{"vet", "go vet has nothing to say", compiling(vet)},
 		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(standalone)},
 		{"staticcheck", "staticcheck has nothing to say", once(staticcheck)},
 		{"govulncheck", "no known vulnerability is called", whole(govulncheck)},
@@ -104,6 +104,11 @@ func eachModule(run func(*work, string)) func(*round) []job {
 // once makes a single job.
 func once(run func(*work)) func(*round) []job {
 	return func(*round) []job { return []job{{run: run}} }
+}
+
+// compiling makes a single job that compiles for all that follow.
+func compiling(run func(*work)) func(*round) []job {
+	return func(*round) []job { return []job{{run: run, compiles: true}} }
 }
 
 // whole makes a single job that makes sense for the whole course alone.
