@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,8 +186,17 @@ func TestWorkersTakeAHandful(t *testing.T) {
 		}
 	}
 	lab.Require(t, most.Rows <= orders/2, lab.Finding{
-		Measured: fmt.Sprintf("%d jobs wait, and a single statement of the worker's reads %d rows: %s", orders, most.Rows, most.SQL),
+		Measured: fmt.Sprintf("%d jobs wait, and a single statement of the worker's reads %d rows: %s", orders, most.Rows, brief(most)),
 		Expected: fmt.Sprintf("a handful at a time, at most %d here", orders/2),
 		Why:      "After an hour without a mail server, a million jobs wait. A worker that reads all of them runs out of memory, starts anew, and reads all of them; and there is nothing left for a second worker.",
 	})
+}
+
+// brief is the beginning of a statement, on one line.
+func brief(s lab.Statement) string {
+	words := strings.Join(strings.Fields(s.SQL), " ")
+	if len(words) > 100 {
+		words = words[:100] + " …"
+	}
+	return words
 }

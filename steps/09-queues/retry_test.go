@@ -14,7 +14,7 @@ func TestRefusedMailIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	const (
 		refusals = 3
-		backoff  = 200 * time.Millisecond
+		backoff  = 300 * time.Millisecond
 	)
 	app := lab.Start(t, lab.Env(patient), lab.Env("JOB_BACKOFF="+backoff.String()))
 	token := app.LogIn(lab.Buyer)
