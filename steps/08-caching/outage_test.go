@@ -59,6 +59,13 @@ func TestAbsentRedisIsNoFault(t *testing.T) {
 	requireCached(t, app, whyCached, eventPath(lab.OnSale), "/events")
 	app.Redis.Refuse(true)
 	requireServed(t, app, "Redis refuses all connections")
+	err := app.Instances[0].Restart()
+	lab.Require(t, err == nil, lab.Finding{
+		Measured: fmt.Sprintf("Redis refuses all connections, and an instance was restarted: %v", err),
+		Expected: "that it starts, and serves what it can",
+		Why:      "In the minute without Redis, a deploy, or a crash, turns a slow API into none.",
+	})
+	requireServed(t, app, "Redis refuses all connections, since before the instance was started")
 	app.Redis.Refuse(false)
 	requireBack(t, app)
 }
