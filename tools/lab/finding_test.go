@@ -54,3 +54,11 @@ func TestLogBufferJoinsWhatArrivesInPieces(t *testing.T) {
 		[]string{lines[0].Text, lines[1].Text, lines[2].Text, lines[3].Text})
 	require.Equal(t, "third", lines[2].Fields["msg"])
 }
+
+func TestAStackBeginsWithThePanicsLine(t *testing.T) {
+	line := `{"level":"ERROR","msg":"panic","stack":"goroutine 5 [running]:\nruntime/debug.Stack()\n\t/go/src/runtime/debug/stack.go:26 +0x5e\nexample.com/boxoffice/httpapi.recoverPanics.func1()\n\t/httpapi/errors.go:166 +0xb2\npanic({0x105b3a0?, 0x117b460e2a50?})\n\t/go/src/runtime/panic.go:860 +0x13a\nruntime.goPanicIndex(0x1)\n\t/go/src/runtime/panic.go:115 +0x74\nexample.com/boxoffice/httpapi.(*api).listEvents(0x1)\n\t/httpapi/events.go:51 +0x2\n"}`
+	logs := &logBuffer{}
+	_, err := logs.Write([]byte(line + "\n"))
+	require.NoError(t, err)
+	require.Equal(t, `{"level":"ERROR","msg":"panic","stack":"goroutine 5 [running]: … \nexample.com/boxoffice/httpapi.(*api).listEvents(0x1)\n\t/httpapi/events.go:51 +0x2\n"}`, strings.TrimSpace(logs.tail(1)))
+}

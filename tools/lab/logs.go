@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -85,10 +86,17 @@ func (l *logBuffer) tail(n int) string {
 	lines := l.all()
 	var b strings.Builder
 	for _, line := range lines[max(0, len(lines)-n):] {
-		b.WriteString(shorten(line.Text, logLineShown) + "\n")
+		b.WriteString(shorten(withoutRecovery(line.Text), logLineShown) + "\n")
 	}
 	return b.String()
 }
+
+// ofRecovery are the frames of a stack above the panic: those that print it.
+var ofRecovery = regexp.MustCompile(`(goroutine \d+ \[running\]:)\\nruntime/debug\.Stack\(.*?\\npanic\(.*?\\n\\t.*?\\n(runtime\..*?\\n\\t.*?\\n)*`)
+
+// withoutRecovery leaves those frames out of a line of JSON, so that the part of it
+// that is shown names the line that panicked.
+func withoutRecovery(line string) string { return ofRecovery.ReplaceAllString(line, `$1 … \n`) }
 
 // logBuffer splits what a process writes into lines.
 type logBuffer struct {
