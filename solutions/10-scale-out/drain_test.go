@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -293,5 +294,36 @@ func TestEndlessRequestDoesNotKeepIt(t *testing.T) {
 		Measured: "with a request in flight that never ends, SHUTDOWN_TIMEOUT=1s and SIGTERM, " + leaves.ending(),
 		Expected: "that it ends a little after SHUTDOWN_TIMEOUT, whatever is left",
 		Why:      "One request that hangs would hold up the deploy, until somebody kills the instance with all that it has.",
+	})
+}
+
+// A port that is taken is the first thing that goes wrong with a deploy. It has nothing
+// to do with signals, and gets lost in code that waits for one.
+func TestPortInUseIsAnError(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=50ms"))
+	instance := app.Instances[0]
+	_, err := instance.Stop()
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", strings.TrimPrefix(instance.URL, "http://"))
+	require.NoError(t, err, "take the instance's port")
+	defer listener.Close()
+	_ = instance.Restart() // it may take whoever listens there for the instance
+	const why = "An instance that can't listen and says nothing looks like one that is starting. Nobody restarts it, and nobody is told."
+	select {
+	case <-instance.Exited():
+	case <-time.After(soon):
+		t.Fatal(lab.Finding{
+			Measured: fmt.Sprintf("another program had the instance's port; %v later the instance is still there, and listens nowhere", soon),
+			Expected: "that it ends, with an error",
+			Why:      why,
+		}.String())
+	}
+	code, err := instance.Stop() // of a process that is gone, it tells how it ended
+	require.NoError(t, err)
+	lab.Require(t, code > 0, lab.Finding{
+		Measured: fmt.Sprintf("another program had the instance's port, and the instance ended with exit code %d", code),
+		Expected: "another exit code than 0",
+		Why:      why,
 	})
 }

@@ -244,7 +244,7 @@ func TestFrozenInstanceIsGivenUp(t *testing.T) {
 				Why:      "Two instances are left, and both can answer.",
 			})
 		}
-	}, lab.Workers(0))
+	}, lab.Workers(0), lab.Env("REQUEST_TIMEOUT=3s"))
 }
 
 func TestSlowAnswersAreWaitedFor(t *testing.T) {
@@ -261,5 +261,11 @@ func TestSlowAnswersAreWaitedFor(t *testing.T) {
 			Expected: "the API's own 503, with Retry-After",
 			Why:      "A proxy that gives up before the API does sends the same request to the next one, whose database is the same. The load doubles in the worst moment.",
 		})
-	}, lab.Workers(0))
+		tries := len(triesOf(front, http.MethodGet))
+		lab.Require(t, tries == 1, lab.Finding{
+			Measured: fmt.Sprintf("PostgreSQL doesn't answer, and a reader has got the API's 503; for this one request, nginx asked %d instances", tries),
+			Expected: "1: a 503 is an answer",
+			Why:      "The next instance has the same database. Who repeats an overload makes it larger, and takes instances away that are all right.",
+		})
+	}, lab.Workers(0), lab.Env("REQUEST_TIMEOUT=3s"))
 }

@@ -323,7 +323,8 @@ func triesOf(front *lab.Front, method string) (tries []lab.Record) {
 
 // refused reports whether the instance has seen nothing of a try.
 func refused(r lab.Record) bool {
-	return r.Status == 0 && strings.Contains(r.Err, "refused")
+	// The stand-in says why it could not connect; nginx's log, that it has sent nothing.
+	return r.Status == 0 && (strings.Contains(r.Err, "refused") || strings.Contains(r.Err, "no connection"))
 }
 
 // awaitTraffic waits until the proxy sends requests to an instance that has come back.
