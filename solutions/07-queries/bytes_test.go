@@ -50,6 +50,7 @@ func TestListsLeaveDescriptionsBehind(t *testing.T) {
 		requireLean(t, answer, path, len(page.Events), 512, statements)
 	}
 	requireDescription(t, app)
+	requireDescriptionAfterChange(t, app)
 }
 
 func TestOrdersLeaveDescriptionsBehind(t *testing.T) {
@@ -72,6 +73,22 @@ func requireDescription(t *testing.T, app *lab.App) {
 		Measured: fmt.Sprintf("GET /events/%d has the description %q", lab.OnSale.ID, event.Description),
 		Expected: "the whole text",
 		Why:      "Whoever looks at one event wants to read about it. It is the lists that do without.",
+		Try:      answer.Curl(),
+	})
+}
+
+// requireDescriptionAfterChange demands that PATCH answers the whole event, too.
+func requireDescriptionAfterChange(t *testing.T, app *lab.App) {
+	t.Helper()
+	var before, event eventAnswer
+	path := fmt.Sprintf("/events/%d", lab.OnSale.ID)
+	app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see an event.").JSON(&before)
+	answer := app.Do(lab.PATCH(path, body{"price_cents": lab.OnSale.PriceCents + 100}).As(app.LogIn(lab.Organiser))).
+		Expect(http.StatusOK, "Prices change.").JSON(&event)
+	lab.Require(t, event.Description == before.Description, lab.Finding{
+		Measured: fmt.Sprintf("PATCH %s, which changes the price, answers the description %.40q…, and GET has %.40q…", path, event.Description, before.Description),
+		Expected: "the event as GET shows it, with the same description",
+		Why:      "The organiser's form shows what PATCH answers. When the text is gone there, the next thing they save is an empty one.",
 		Try:      answer.Curl(),
 	})
 }

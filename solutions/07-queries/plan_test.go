@@ -63,7 +63,14 @@ func requireCheap(t *testing.T, app *lab.App, request string, most costs, statem
 
 // trySQL says how to see the plan.
 func trySQL(s lab.Statement) string {
-	return "EXPLAIN (ANALYZE, BUFFERS) in front of the query, in psql or in a test. With the values " + strings.Join(s.Args, ", ")
+	values := make([]string, len(s.Args))
+	for i, arg := range s.Args {
+		if arg != "NULL" {
+			arg = "'" + arg + "'"
+		}
+		values[i] = fmt.Sprintf("$%d = %s", i+1, arg)
+	}
+	return "EXPLAIN (ANALYZE, BUFFERS) in front of the query, in psql or in a test. With the values " + strings.Join(values, ", ")
 }
 
 // pagesRead is how many pages PostgreSQL reads for the statement, those of indexes

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -61,7 +65,14 @@ func TestPageTakesTwoQueries(t *testing.T) {
 		answer, queries := asked(app, lab.GET("%s", path), "Anybody may see what is on.")
 		answer.JSON(&page)
 		requireFewQueries(t, answer, path, len(page.Events), queries)
+		requireAsStored(t, app, answer, path, page.Events)
 	}
+}
+
+// orderWithEvent is an order as /me/orders shows it.
+type orderWithEvent struct {
+	orderAnswer
+	Event *eventAnswer
 }
 
 func TestOrdersTakeTwoQueries(t *testing.T) {
@@ -69,11 +80,72 @@ func TestOrdersTakeTwoQueries(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	for _, user := range []lab.User{lab.OtherBuyer, lab.Buyer} { // with 5 orders, and with 60
-		var list struct{ Orders []orderAnswer }
+		var list struct{ Orders []orderWithEvent }
 		answer, queries := asked(app, lab.GET("/me/orders").As(app.LogIn(user)), "Buyers look up what they bought.")
 		answer.JSON(&list)
 		requireFewQueries(t, answer, "/me/orders", len(list.Orders), queries)
+		requireOwnEvents(t, app, answer, list.Orders)
 	}
+}
+
+// requireOwnEvents demands that each order shows the event that it is for, and that
+// the newest order comes first.
+func requireOwnEvents(t *testing.T, app *lab.App, answer *lab.Response, orders []orderWithEvent) {
+	t.Helper()
+	var events []eventAnswer
+	for i, order := range orders {
+		shown := "no event"
+		if order.Event != nil {
+			shown = fmt.Sprintf("event %d, %q", order.Event.ID, order.Event.Title)
+			events = append(events, *order.Event)
+		}
+		lab.Require(t, order.Event != nil && order.Event.ID == order.EventID, lab.Finding{
+			Measured: fmt.Sprintf("GET /me/orders: order %d, at place %d of %d, is for event %d, and shows %s", order.ID, i+1, len(orders), order.EventID, shown),
+			Expected: fmt.Sprintf("event %d", order.EventID),
+			Why:      "The list is what a buyer shows at the door. With another event in it, they stand at the wrong one.",
+			Try:      answer.Curl(),
+		})
+		lab.Require(t, i == 0 || order.ID < orders[i-1].ID, lab.Finding{
+			Measured: fmt.Sprintf("GET /me/orders has order %d at place %d, behind order %d", order.ID, i+1, orders[max(i-1, 0)].ID),
+			Expected: "the newest order first, through the whole list",
+			Why:      "Buyers look for what they have just bought.",
+			Try:      answer.Curl(),
+		})
+	}
+	requireAsStored(t, app, answer, "/me/orders", events)
+}
+
+// requireAsStored demands that events are shown as they are in the database, each with
+// its own venue.
+func requireAsStored(t *testing.T, app *lab.App, answer *lab.Response, path string, shown []eventAnswer) {
+	t.Helper()
+	rows, err := app.DB().Query(`
+		SELECT e.id, e.title, e.starts_at, e.price_cents, e.remaining, v.id, v.name, v.city
+		FROM events e JOIN venues v ON v.id = e.venue_id WHERE e.id = ANY($1)`, pq.Array(ids(shown)))
+	require.NoError(t, err)
+	defer rows.Close()
+	stored := map[int64]eventAnswer{}
+	for rows.Next() {
+		var e eventAnswer
+		require.NoError(t, rows.Scan(&e.ID, &e.Title, &e.StartsAt, &e.PriceCents, &e.Remaining, &e.Venue.ID, &e.Venue.Name, &e.Venue.City))
+		stored[e.ID] = e
+	}
+	require.NoError(t, rows.Err())
+	for _, event := range shown {
+		was, want := line(event), line(stored[event.ID])
+		lab.Require(t, was == want, lab.Finding{
+			Measured: fmt.Sprintf("GET %s shows event %d as %s", path, event.ID, was),
+			Expected: want + ", as it is in the database",
+			Why:      "Rows that are fetched together must be put together as they belong, each with its own.",
+			Try:      answer.Curl(),
+		})
+	}
+}
+
+// line is what lists show of an event.
+func line(e eventAnswer) string {
+	return fmt.Sprintf("%q, %s, %d cents, %d left, at venue %d, %q in %q",
+		e.Title, e.StartsAt.UTC().Format(time.RFC3339Nano), e.PriceCents, e.Remaining, e.Venue.ID, e.Venue.Name, e.Venue.City)
 }
 
 // requireFewQueries demands two queries for a list of so many items, and no more rows

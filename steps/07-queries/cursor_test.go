@@ -267,9 +267,11 @@ var (
 	digits  = regexp.MustCompile(`[0-9]+`)
 	zone    = regexp.MustCompile(`Z|[+-][0-9]{2}:?[0-9]{2}\b`)
 	year    = regexp.MustCompile(`\b20[0-9]{2}\b`)
-	numbers = []string{"0", "00", "13", "99", "-1", "1e3", "2147483648", "9223372036854775807", "9223372036854775808", "99999999999999999999", "NaN", ""}
-	zones   = []string{"+23:59", "-23:59", "+24:00", "", "+15:59", "Z0"}
-	years   = []string{"0000", "0001", "9999", "294277", "-4713", "1970"}
+	numbers = []string{"0", "00", "13", "99", "-1", "1e3", "2147483648", "9223372036854775807", "9223372036854775808", "99999999999999999999", "NaN", "",
+		// Microseconds before 1970: what int64 can hold, and the years -4713 and 1.
+		"-9223372036854775808", "-210866803200000001", "-62135596800000001"}
+	zones = []string{"+23:59", "-23:59", "+24:00", "", "+15:59", "Z0"}
+	years = []string{"0000", "0001", "9999", "294277", "-4713", "1970"}
 )
 
 // forgeries changes what is written in the cursor, as far as it can be read, and its

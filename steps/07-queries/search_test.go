@@ -1,0 +1,113 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/lab"
+)
+
+// What a list has to keep while its queries are written anew. These tests are guards:
+// they pass from the start.
+
+// find returns the list for the parameters.
+func find(app *lab.App, parameters, why string) (*lab.Response, []eventAnswer) {
+	var page pageAnswer
+	answer := app.Do(lab.GET("/events?limit=100&%s", parameters)).Expect(http.StatusOK, why).JSON(&page)
+	return answer, page.Events
+}
+
+func TestSearchFindsAnyPieceOfATitle(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	added := addShow(t, app, 2, `1, 'Olwenqua' || k || ': 50% Off_Key', 'Two evenings.', now() + interval '7 days', 5000, 100`)
+	const why = "Fans type the letters that they remember, and the list narrows while they type. Whoever finds nothing buys nothing."
+	for _, piece := range []string{"Olwenqua", "wenqu", "NQUA", "ua0: 50", "0% O", "f_k"} {
+		answer, found := find(app, "q="+url.QueryEscape(piece), why)
+		want := slices.DeleteFunc(slices.Clone(added), func(id int64) bool { return piece == "ua0: 50" && id != added[0] })
+		lab.Require(t, slices.Equal(ids(found), want), lab.Finding{
+			Measured: fmt.Sprintf("a search for %q finds the events %.200v", piece, ids(found)),
+			Expected: fmt.Sprintf("%v: those whose title has that in it, in letters of either case, and %% and _ meaning themselves", want),
+			Why:      why,
+			Try:      answer.Curl(),
+		})
+	}
+	answer, found := find(app, "q=q&sort=price_cents", why)
+	strangers := slices.DeleteFunc(slices.Clone(found), func(e eventAnswer) bool { return strings.Contains(strings.ToLower(e.Title), "q") })
+	lab.Require(t, len(found) >= len(added) && len(strangers) == 0, lab.Finding{
+		Measured: fmt.Sprintf("a search for one letter, q=q, finds %d events, %d of which have no q in the title", len(found), len(strangers)),
+		Expected: "those that have one",
+		Why:      why,
+		Try:      answer.Curl(),
+	})
+}
+
+func TestWhatHasBegunIsInNoList(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	for _, sort := range []string{"starts_at", "price_cents"} {
+		path := "/events?q=last+call&limit=2&sort=" + sort
+		added := addShow(t, app, 6, `1, 'Last Call: Live', 'Be there.', now() + interval '7 days', 1000 + k, 50`)
+		var first, second pageAnswer
+		app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&first)
+		_, err := app.DB().Exec(`UPDATE events SET starts_at = now() - interval '1 minute' WHERE id = $1`, added[2])
+		require.NoError(t, err)
+		answer := app.Do(lab.GET("%s&cursor=%s", path, url.QueryEscape(first.Next))).
+			Expect(http.StatusOK, "The next of a page is the cursor of the one after it.").JSON(&second)
+		lab.Require(t, !slices.Contains(ids(second.Events), added[2]), lab.Finding{
+			Measured: fmt.Sprintf("event %d begins while page 1 of GET %s is looked at. Page 2 shows it: %v", added[2], path, ids(second.Events)),
+			Expected: "the events to come alone, on each page, in each order",
+			Why:      "A cursor may be an hour old, or a bookmark from last week. What is on is a question for now.",
+			Try:      answer.Curl(),
+		})
+		_, err = app.DB().Exec(`DELETE FROM events WHERE title = 'Last Call: Live'`)
+		require.NoError(t, err)
+	}
+}
+
+// What a client sends is a value for PostgreSQL, and never a piece of the statement.
+func TestWhatClientsSendIsNoSQL(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	addTown(t, app, "O'Fallon")
+	const why = "People live in O'Fallon. And whoever can write a piece of the statement can write all of it, and reads the users' table next."
+	answer, found := find(app, "city="+url.QueryEscape("O'Fallon"), why)
+	lab.Require(t, len(found) == 3, lab.Finding{
+		Measured: fmt.Sprintf("the list for the city O'Fallon has %d events", len(found)),
+		Expected: "its 3",
+		Why:      why,
+		Try:      answer.Curl(),
+	})
+	const mark = "zq7x"
+	injection := url.QueryEscape("x' OR '" + mark + "' = '" + mark)
+	cursor := genuineCursor(app, "price_cents")
+	plain, encode := readable(cursor)
+	forged := url.QueryEscape(encode(strings.NewReplacer("price_cents", "price_cents, '"+mark+"'", "starts_at", mark).Replace(plain)))
+	for _, parameters := range []string{
+		"city=" + injection, "q=" + injection, "sort=" + injection, "cursor=" + injection, "limit=" + injection,
+		"sort=price_cents&cursor=" + forged, "city=London&q=" + mark,
+	} {
+		before := app.Postgres.Stats()
+		answer := app.Do(lab.GET("/events?%s", parameters))
+		for _, s := range app.Postgres.StatementsSince(before) {
+			lab.Require(t, !strings.Contains(s.SQL, mark), lab.Finding{
+				Measured: fmt.Sprintf("GET /events?%s became a piece of the statement:\n%s", parameters, s.SQL),
+				Expected: "what the client sent as a parameter, $1 and so on, or nowhere",
+				Why:      why,
+				Try:      answer.Curl(),
+			})
+		}
+		lab.Require(t, answer.Status == http.StatusOK || answer.Status == http.StatusBadRequest, lab.Finding{
+			Measured: fmt.Sprintf("GET /events?%s answered %d", parameters, answer.Status),
+			Expected: "a list, or 400",
+			Why:      why,
+			Try:      answer.Curl(),
+		})
+	}
+}
