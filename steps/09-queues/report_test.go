@@ -128,6 +128,7 @@ func TestReportIsMadeAndFoundAnywhere(t *testing.T) {
 	app := lab.Start(t, lab.Instances(2), lab.Env(patient))
 	token := app.LogIn(lab.Organiser)
 	sell(app, orderOf(lab.OnSale, 1).As(app.LogIn(lab.Buyer))) // another job than the report's
+	requireInbox(t, app, lab.Buyer.Email, 1, "after one order", "Buyers without a mail order again, or call.")
 	before := app.Postgres.Stats()
 	location, _ := askForReport(t, app, token)
 	job := await(t, app, location, token, 1)
