@@ -239,6 +239,71 @@ func TestOldAnswersStayOld(t *testing.T) {
 	requireFresh(t, app, lab.OnSale, "an organiser changed the event and was answered 200", whyFresh)
 }
 
+// age is what d does to the keys in Redis: each has so much less to live.
+func age(app *lab.App, d time.Duration) {
+	for key, left := range ends(app) {
+		switch {
+		case left < 0:
+		case left <= d:
+			app.RedisDo("DEL", key)
+		default:
+			app.RedisDo("PEXPIRE", key, fmt.Sprint((left - d).Milliseconds()))
+		}
+	}
+}
+
+// What marks an answer as old ends at some time. What comes after it must not look
+// like it.
+func TestNoMarkComesTwice(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := start(t) // CACHE_TTL=1h
+	token := app.LogIn(lab.Organiser)
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	before := ends(app)
+	price := func(cents int) {
+		app.Do(lab.PATCH(eventPath(lab.OnSale), body{"price_cents": cents}).As(token)).Expect(http.StatusOK, "Organisers change prices.")
+	}
+	price(4301)
+	const late = 30 * time.Minute
+	first, longest := ends(app), time.Duration(0)
+	for key, left := range first {
+		if _, old := before[key]; !old {
+			longest = max(longest, left)
+		}
+	}
+	later := max(longest-late, 0)
+	age(app, later) // what came with the change has half an hour left
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	age(app, late+time.Minute) // now it is gone, and what was just read is not
+	price(4302)
+	requireFresh(t, app, lab.OnSale, fmt.Sprintf("an event was changed at noon, and read %v later. Another %v later, Redis had forgotten the change, but not yet what was read. "+
+		"Then the event was changed again, and that was answered 200", later.Round(time.Minute), late+time.Minute),
+		"A number that begins at 1 again has been 1 before, and somebody still has an answer from that time. A version is worth something as long as it never was before.")
+}
+
+// Most orders of the busiest minute are for what is gone. They change nothing.
+func TestRefusedOrdersForgetNothing(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	app := start(t)
+	token := app.LogIn(lab.Buyer)
+	paths := append(views(lab.SoldOut), "/events")
+	requireCached(t, app, whyCached, paths...)
+	app.Do(orderOf(lab.SoldOut, 1).As(token)).Expect(http.StatusConflict, "Nothing is left to sell.")
+	var asked []string
+	for _, path := range paths {
+		if queries, _ := read(app, 0, path); queries > 0 {
+			asked = append(asked, path)
+		}
+	}
+	lab.Require(t, len(asked) == 0, lab.Finding{
+		Measured: fmt.Sprintf("an order was refused with 409, since the event is sold out. After that, %d of %d cached answers were loaded again: GET %s", len(asked), len(paths), strings.Join(asked, ", GET ")),
+		Expected: "none: nothing has changed",
+		Why:      "In the minute of the rush, most orders end with \"sold out\". If each of them makes all lists old, the cache is off just when it is needed.",
+	})
+}
+
 const whyRefill = "On a busy day there is always a reader on the way. What they bring is seen until the TTL ends, long after the write, and no log says why."
 
 // A reader has the old event in their hands, and is slow. A write is made and

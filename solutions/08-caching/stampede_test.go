@@ -3,6 +3,9 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,9 +94,52 @@ func TestColdAnswerIsLoadedOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := start(t)
-			requireOneLoad(t, app, c.cold, cost(app, c.like), "")
+			most := cost(app, c.like)
+			var mu sync.Mutex
+			var sent []string
+			app.Redis.Hold(func(command lab.RedisCommand) bool { // holds none of them
+				mu.Lock()
+				defer mu.Unlock()
+				sent = append(sent, strings.Join(command.Args, " "))
+				return false
+			})
+			requireOneLoad(t, app, c.cold, most, "")
+			settle(app, 0)
+			mu.Lock()
+			brought := having(sent, titles(app, c.cold))
+			mu.Unlock()
+			lab.Require(t, brought <= 10, lab.Finding{
+				Measured: fmt.Sprintf("200 readers waited for one load of GET %s. After that, its answer was sent to Redis %d times", c.cold, brought),
+				Expected: "once",
+				Why:      "A page of a hundred events is 15 kB. Two hundred who bring the same page keep Redis from those who only want to read one, in the very moment in which all of them come.",
+			})
 		})
 	}
+}
+
+// titles are those of the events in the answer.
+func titles(app *lab.App, path string) (found []string) {
+	var answer struct {
+		eventAnswer
+		Events []eventAnswer
+	}
+	app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&answer)
+	for _, event := range append(answer.Events, answer.eventAnswer) {
+		if event.Title != "" {
+			found = append(found, event.Title)
+		}
+	}
+	return found
+}
+
+// having returns how many of the texts have one of the words in them.
+func having(texts, words []string) (n int) {
+	for _, text := range texts {
+		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) }) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestEachInstanceLoadsOnce(t *testing.T) {
@@ -128,6 +174,40 @@ func requireOneLoad(t *testing.T, app *lab.App, path string, most int, where str
 		Why:      whyOneLoad,
 		Try:      tryBurst,
 	})
+}
+
+// A slow load has its line in the log, with the id of a request that waited for it.
+func TestSlowLoadNamesItsRequest(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := start(t, lab.Env("SLOW_QUERY=1us"))
+	requireCached(t, app, whyCached, eventPath(lab.FewLeft))
+	for i, path := range []string{eventPath(lab.OnSale), listPath(lab.OnSale)} {
+		id := fmt.Sprintf("who-waits-%d", i)
+		before := len(app.Instances[0].Logs())
+		app.Do(lab.GET("%s", path).Header("X-Request-ID", id)).Expect(http.StatusOK, "Anybody may see what is on.")
+		line := ""
+		named := within(patience, func() bool {
+			for _, logged := range app.Instances[0].LogsSince(before) {
+				if logged.Fields["msg"] != "slow query" {
+					continue
+				}
+				if line = logged.Text; logged.Fields["request_id"] == id {
+					return true
+				}
+			}
+			return false
+		})
+		if line == "" {
+			line = "(no such line)"
+		}
+		lab.Require(t, named, lab.Finding{
+			Measured: fmt.Sprintf("GET %s with X-Request-ID %s was loaded from PostgreSQL. With SLOW_QUERY=1us, this stands in the log about the query:\n%s", path, id, short([]byte(line))),
+			Expected: fmt.Sprintf("a line with msg \"slow query\" and request_id %q", id),
+			Why:      "A page is slow for one customer in a hundred, and the id leads from their complaint to the statement. A load may outlive its request; it need not forget whose it was.",
+			Try:      "go doc context.WithoutCancel",
+		})
+	}
 }
 
 const tryBurst = `go tool workshop run 08     (in another terminal; it counts the queries)

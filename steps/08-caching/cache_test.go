@@ -231,6 +231,35 @@ func TestEachQuestionHasItsOwnAnswer(t *testing.T) {
 	requireCached(t, app, whyCached, paths...)
 }
 
+// What stands in one field of a question must not read like the end of it, and the
+// beginning of the next.
+func TestNoWordEndsItsField(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t)
+	city := lab.OnSale.Venue.City
+	separators := []string{"", " ", ":", "::", ",", ";", "|", "/", "-", "_", ".", "&", "#", "\n", "&q=", "&title=", " Title:", ":q:", ":q="}
+	title := ""
+	for _, separator := range separators {
+		title += city + separator + city + "~"
+	}
+	_, err := app.DB().Exec(`UPDATE events SET title = $1 WHERE id = $2`, title, lab.OnSale.ID)
+	require.NoError(t, err)
+	for _, separator := range separators {
+		both := city + separator + city
+		nowhere := fmt.Sprintf("/events?city=%s&q=%s", url.QueryEscape(both), url.QueryEscape(city))
+		here := fmt.Sprintf("/events?city=%s&q=%s", url.QueryEscape(city), url.QueryEscape(both))
+		read(app, 0, nowhere)
+		_, there := look(app, 0, here, lab.OnSale)
+		lab.Require(t, there, lab.Finding{
+			Measured: fmt.Sprintf("event %d is in %s, and %q is in its title. Somebody asked for GET %s, where nothing is. After that, GET %s doesn't show the event", lab.OnSale.ID, city, both, nowhere, here),
+			Expected: "the event: it is another question",
+			Why:      "Visitors write what they like into a search. When a key is made of words with something between them, they can write that, too, and choose whose list theirs replaces.",
+		})
+	}
+	requireCached(t, app, whyCached, "/events?city="+url.QueryEscape(city))
+}
+
 // whose says which other path than the i-th has the answer.
 func whose(got any, i int, paths []string, answers []any) string {
 	for j, answer := range answers {
