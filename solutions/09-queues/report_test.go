@@ -160,13 +160,17 @@ func TestReportWaitsForAWorker(t *testing.T) {
 	requireSums(t, app, await(t, app, location, token, 0))
 }
 
-// The worker's reading of the orders is held, one statement after another.
+// stepOfAReport matches what a worker reads for a report, and what it writes to it: one
+// who reads all orders with one statement tells in between how far it is.
+func stepOfAReport(s lab.Statement) bool { return inReport(s) || lab.Writes("reports")(s) }
+
+// The worker is held at each statement, one after another.
 func TestProgressGrows(t *testing.T) {
 	lab.Task(t, 5)
 	t.Parallel()
 	app := lab.Start(t, lab.Env(patient))
 	token := app.LogIn(lab.Organiser)
-	gate := app.WorkerPostgres.Hold(lab.Touches("orders"))
+	gate := app.WorkerPostgres.Hold(stepOfAReport)
 	defer func() { gate.Open() }()
 	location, job := askForReport(t, app, token)
 	seen := []int{job.Progress}
@@ -176,14 +180,14 @@ func TestProgressGrows(t *testing.T) {
 			return gate.Hits() > 0 || job.over()
 		})
 		job = look(app, location, token, 0)
-		require.True(t, job.over() || gate.Hits() > 0, "the worker has come to the orders")
+		require.True(t, job.over() || gate.Hits() > 0, "the worker has come to its next statement")
 		lab.Require(t, job.over() || job.Status == "running", lab.Finding{
-			Measured: fmt.Sprintf("a worker reads orders for a report, and its job is %s", job.Status),
+			Measured: fmt.Sprintf("a worker is at work on a report, and its job is %s", job.Status),
 			Expected: "running",
 			Why:      "Somebody who sees that it runs waits. Somebody who sees that it doesn't asks again.",
 		})
 		seen = append(seen, job.Progress)
-		next := app.WorkerPostgres.Hold(lab.Touches("orders"))
+		next := app.WorkerPostgres.Hold(stepOfAReport)
 		gate.Open()
 		gate = next
 	}
@@ -195,9 +199,9 @@ func TestProgressGrows(t *testing.T) {
 		}
 		grows = grows && (i == 0 || percent >= seen[i-1])
 	}
-	lab.Require(t, grows && len(between) >= 2 && seen[0] == 0, lab.Finding{
-		Measured: fmt.Sprintf("each time that the worker reads orders, the job's progress is: %d", seen),
-		Expected: "from 0 to 100 in some steps that never go back",
+	lab.Require(t, grows && len(between) >= 3 && seen[0] == 0, lab.Finding{
+		Measured: fmt.Sprintf("at each of the worker's statements for a report, the job's progress is: %d", seen),
+		Expected: "from 0 to 100 in four steps at least, which never go back",
 		Why:      "A report of a year takes minutes. Without progress, nobody can tell one that is slow from one that hangs, and people start it again.",
 	})
 	requireSums(t, app, job)
@@ -274,33 +278,117 @@ func TestReportOutlivesTheWorker(t *testing.T) {
 	lab.Task(t, 5)
 	t.Parallel()
 	app := lab.Start(t, soonOver...)
-	// A few orders, so that no machine is too busy to add them up in JOB_TIMEOUT.
-	_, err := app.DB().Exec(`
-		CREATE TEMPORARY TABLE few AS SELECT * FROM orders WHERE id <= 1000;
-		TRUNCATE orders CASCADE;
-		INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT * FROM few`)
-	require.NoError(t, err)
+	keepFewOrders(t, app)
 	token := app.LogIn(lab.Organiser)
-	first := app.WorkerPostgres.Hold(inReport)
-	defer first.Open()
-	location, _ := askForReport(t, app, token)
-	lab.Eventually(t, patience, func() bool { return first.Hits() > 0 }, lab.Finding{
+	gate := app.WorkerPostgres.Hold(stepOfAReport)
+	defer func() { gate.Open() }()
+	location, job := askForReport(t, app, token)
+	lab.Eventually(t, patience, func() bool { return gate.Hits() > 0 }, lab.Finding{
 		Measured: fmt.Sprintf("a report was asked for, and within %v the worker has not read any orders", patience),
 		Expected: "the worker begins",
 		Why:      whyReport,
 	})
+	// It goes on until something is done, and more is to do.
+	for step := 1; step < 6 && job.Progress == 0; step++ {
+		next := app.WorkerPostgres.Hold(stepOfAReport)
+		gate.Open()
+		gate = next
+		within(patience, func() bool {
+			job = look(app, location, token, 0)
+			return gate.Hits() > 0 || job.over()
+		})
+		job = look(app, location, token, 0)
+	}
+	killedAt := job.Progress
 	app.Workers[0].Kill()
-	first.Open()
+	gate.Open()
 	replace(t, app)
-	var job jobAnswer
 	within(recovery, func() bool {
 		job = look(app, location, token, 0)
 		return job.over()
 	})
 	lab.Require(t, job.over(), lab.Finding{
-		Measured: fmt.Sprintf("a worker was killed while it made a report; %v after another was started, the job is %s, at %d %%", recovery, job.Status, job.Progress),
+		Measured: fmt.Sprintf("a worker was killed while it made a report, at %d %%; %v after another was started, the job is %s, at %d %%", killedAt, recovery, job.Status, job.Progress),
 		Expected: "done, by the other worker",
 		Why:      "A job that is running for ever is worse than one that failed: nobody does anything about it.",
 	})
+	all, cities := sums(t, app)
+	whole := job.Result != nil && job.Result.salesAnswer == all && maps.Equal(job.Result.Cities, cities)
+	lab.Require(t, job.Status == "failed" || whole, lab.Finding{
+		Measured: fmt.Sprintf("a worker was killed while it made a report, at %d %%; another one did its job, and the report says %+v", killedAt, resultOf(job)),
+		Expected: fmt.Sprintf("%+v, as the table of orders has it; and each city's own sums", all),
+		Why:      "A job is done again from its beginning, by somebody who knows nothing but what is written down. Each order counts once, however often that happens: venues are paid by this report.",
+	})
 	requireSums(t, app, job)
+}
+
+func resultOf(job jobAnswer) (all salesAnswer) {
+	if job.Result != nil {
+		all = job.Result.salesAnswer
+	}
+	return all
+}
+
+// keepFewOrders leaves a thousand orders, so that no machine is too busy to add them up
+// in JOB_TIMEOUT, and has their ids far apart.
+func keepFewOrders(t *testing.T, app *lab.App) {
+	t.Helper()
+	_, err := app.DB().Exec(`
+		CREATE TEMPORARY TABLE few AS SELECT * FROM orders WHERE id <= 30000 AND id % 30 = 0;
+		TRUNCATE orders CASCADE;
+		INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT * FROM few`)
+	require.NoError(t, err)
+}
+
+// A report is all but committed, and the worker works. Then another one is, and the API
+// is killed.
+func TestReportAndItsJobAreOne(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	const why = "Two writes that can be done one without the other will be: a report that nobody makes, whose organiser waits, or work on a report that isn't there."
+	app := lab.Start(t, lab.Env(patient))
+	keepFewOrders(t, app)
+	token := app.LogIn(lab.Organiser)
+	ask := func(gate *lab.Gate) *lab.Pending {
+		pending := app.Begin(lab.POST("/reports/sales", nil).As(token))
+		within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+		lab.Require(t, gate.Hits() > 0, lab.Finding{
+			Measured: fmt.Sprintf("a report was asked for, and within %v the API wrote nothing to the table of reports", patience),
+			Expected: "the transaction with the report, and its COMMIT",
+			Why:      why,
+		})
+		return pending
+	}
+
+	before := app.WorkerPostgres.Stats()
+	coming := app.Postgres.Hold(theCommitOf("reports"))
+	defer coming.Open()
+	pending := ask(coming)
+	passOver(t, app)
+	for _, statement := range app.WorkerPostgres.StatementsSince(before) {
+		lab.Require(t, !inReport(statement), lab.Finding{
+			Measured: "a report's transaction is not committed yet, and a worker reads orders for it already: " + brief(statement),
+			Expected: "no work before the report is there for good",
+			Why:      why,
+		})
+	}
+	coming.Open()
+	answer := pending.Wait(patience).Expect(http.StatusAccepted, whyReport)
+	requireSums(t, app, await(t, app, answer.Header.Get("Location"), token, 0))
+
+	gone := app.Postgres.HoldReply(theCommitOf("reports"))
+	defer gone.Open()
+	ask(gone)
+	app.Instances[0].Kill()
+	gone.Open()
+	require.NoError(t, app.Instances[0].Restart())
+	var reports, last int64
+	require.NoError(t, app.DB().QueryRow(`SELECT count(*), max(id) FROM reports`).Scan(&reports, &last))
+	require.EqualValues(t, 2, reports, "PostgreSQL has committed both")
+	job := await(t, app, fmt.Sprintf("/jobs/%d", last), token, 0)
+	lab.Require(t, job.Status == "done", lab.Finding{
+		Measured: fmt.Sprintf("the API was killed when PostgreSQL had committed a report, and before the API heard of it: its job is %s", job.Status),
+		Expected: "done: a worker has heard of it",
+		Why:      why,
+	})
 }

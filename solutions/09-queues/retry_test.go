@@ -29,10 +29,12 @@ func TestRefusedMailIsTriedAgain(t *testing.T) {
 		Why:      "451 is ordinary: a full queue, a greylist, a restart. Whoever gives up at once, or comes back tomorrow, sends tickets to nobody.",
 	})
 	took := app.Mail.Inbox(lab.Buyer.Email)[0].At.Sub(ordered)
-	const least = backoff + 2*backoff + 4*backoff
+	// Whoever spreads the pauses by chance may make them a bit shorter, too.
+	const pauses = backoff + 2*backoff + 4*backoff
+	const least = pauses * 4 / 5
 	lab.Require(t, took >= least, lab.Finding{
 		Measured: fmt.Sprintf("three attempts failed, and the fourth came %v after the order, with JOB_BACKOFF=%v", took.Round(time.Millisecond), backoff),
-		Expected: fmt.Sprintf("at least %v: pauses of %v, %v and %v, each twice as long as the one before", least, backoff, 2*backoff, 4*backoff),
+		Expected: fmt.Sprintf("some %v: pauses of %v, %v and %v, each twice as long as the one before", pauses, backoff, 2*backoff, 4*backoff),
 		Why:      "A server that is down because it has too much to do gets up again when fewer come, not when all come back every second.",
 	})
 }
@@ -41,7 +43,7 @@ func TestRefusedMailIsTriedAgain(t *testing.T) {
 func TestPoisonJobIsGivenUp(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
-	const attempts = 3
+	const attempts = 5
 	app := lab.Start(t, lab.Env(patient), lab.Env("JOB_BACKOFF=20ms"), lab.Env(fmt.Sprintf("JOB_ATTEMPTS=%d", attempts)))
 	poison, other := app.LogIn(lab.Buyer), app.LogIn(lab.OtherBuyer)
 	refusal := app.Mail.RefuseTo(lab.Buyer.Email, 450, "4.2.1 mailbox unavailable")

@@ -11,16 +11,16 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
-// theOrdersCommit matches what makes the first order that comes from now on lasting:
-// its transaction's COMMIT, or, without a transaction, the write itself. Other
-// transactions, such as one that has nothing but a job in it, are not meant.
-func theOrdersCommit() lab.Match {
+// theCommitOf matches what makes the first row lasting that is written to the table
+// from now on: its transaction's COMMIT, or, without a transaction, the write itself.
+// Other transactions, such as one that has nothing but a job in it, are not meant.
+func theCommitOf(table string) lab.Match {
 	var mu sync.Mutex
 	connection, over := 0, false
 	return func(s lab.Statement) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		writes := lab.Writes("orders")(s)
+		writes := lab.Writes(table)(s)
 		if connection == 0 && writes {
 			connection = s.Connection
 		}
@@ -95,7 +95,7 @@ func TestNobodyWorksOnWhatIsNotCommitted(t *testing.T) {
 	app := lab.Start(t, lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
 	before := countOrders(t, app, lab.Buyer)
-	gate := app.Postgres.Hold(theOrdersCommit())
+	gate := app.Postgres.Hold(theCommitOf("orders"))
 	defer gate.Open()
 	pending := app.Begin(orderOf(lab.FewLeft, 1).As(token))
 	lab.Eventually(t, patience, func() bool { return gate.Hits() > 0 }, neverCommitted)
@@ -126,9 +126,9 @@ func TestCrashAtTheCommit(t *testing.T) {
 		hold   func(*lab.App) *lab.Gate
 	}{
 		{"the API was killed while its COMMIT was on the way, and PostgreSQL never saw it", 0,
-			func(app *lab.App) *lab.Gate { return app.Postgres.Hold(theOrdersCommit()) }},
+			func(app *lab.App) *lab.Gate { return app.Postgres.Hold(theCommitOf("orders")) }},
 		{"the API was killed when PostgreSQL had committed, and before the API heard of it", 1,
-			func(app *lab.App) *lab.Gate { return app.Postgres.HoldReply(theOrdersCommit()) }},
+			func(app *lab.App) *lab.Gate { return app.Postgres.HoldReply(theCommitOf("orders")) }},
 	} {
 		app := lab.Start(t, lab.Env(patient))
 		token := app.LogIn(lab.Buyer)

@@ -101,6 +101,8 @@ type Mailer interface {
 }
 
 // Mail is a plain text to one person.
+//
+// TODO(task 3): it may be sent twice. How can whoever gets it tell?
 type Mail struct {
 	To      string
 	Subject string

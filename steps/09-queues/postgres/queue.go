@@ -53,7 +53,7 @@ func newQueue(db *sql.DB, attempts int) (*queue, error) {
 // the request that it comes from.
 //
 // TODO(task 2): Insert writes the job on a connection of its own. When can a worker
-// see it, and until when can the process die?
+// see it, and until when can the process die? (A *sqlx.Tx has a *sql.Tx in it.)
 func (s *Store) enqueue(ctx context.Context, job river.JobArgs) (int64, error) {
 	origin, err := json.Marshal(metadata{RequestID: logging.RequestID(ctx)})
 	if err != nil {
