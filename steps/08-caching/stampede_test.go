@@ -105,8 +105,9 @@ func TestColdAnswerIsLoadedOnce(t *testing.T) {
 			})
 			requireOneLoad(t, app, c.cold, most, "")
 			settle(app, 0)
+			words := titles(app, c.cold)
 			mu.Lock()
-			brought := having(sent, titles(app, c.cold))
+			brought := having(sent, words)
 			mu.Unlock()
 			lab.Require(t, brought <= 10, lab.Finding{
 				Measured: fmt.Sprintf("200 readers waited for one load of GET %s. After that, its answer was sent to Redis %d times", c.cold, brought),
