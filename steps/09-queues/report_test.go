@@ -353,7 +353,7 @@ func TestReportAndItsJobAreOne(t *testing.T) {
 		pending := app.Begin(lab.POST("/reports/sales", nil).As(token))
 		within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 		lab.Require(t, gate.Hits() > 0, lab.Finding{
-			Measured: fmt.Sprintf("a report was asked for, and within %v the API wrote nothing to the table of reports", patience),
+			Measured: "a report was asked for, and the API wrote nothing to the table of reports",
 			Expected: "the transaction with the report, and its COMMIT",
 			Why:      why,
 		})
