@@ -176,7 +176,7 @@ func TestWriteIsAnsweredWithoutRedis(t *testing.T) {
 		{"absent", "Redis went away", func(_ *testing.T, app *lab.App) { app.Redis.Refuse(true) }},
 	} {
 		for _, w := range []write{change, sale} {
-			t.Run(fault.short+"/"+w.kind, func(t *testing.T) {
+			t.Run(fault.short+"-"+w.kind, func(t *testing.T) {
 				t.Parallel()
 				app := start(t, lab.Env(hasty))
 				token := app.LogIn(w.by)
