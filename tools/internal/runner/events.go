@@ -156,14 +156,19 @@ func (c *collector) takeTest(e event) {
 	}
 }
 
-// adopt hangs a subtest below its parent.
+// adopt hangs a subtest below the nearest test above it: a slash may be part of the
+// name that t.Run was given.
 func (c *collector) adopt(at place) {
-	i := strings.LastIndexByte(at.name, '/')
-	if i < 0 {
-		return
-	}
-	if parent := c.tests[place{at.dir, at.name[:i]}]; parent != nil {
-		parent.subtests = append(parent.subtests, at)
+	for name := at.name; ; {
+		i := strings.LastIndexByte(name, '/')
+		if i < 0 {
+			return
+		}
+		name = name[:i]
+		if parent := c.tests[place{at.dir, name}]; parent != nil {
+			parent.subtests = append(parent.subtests, at)
+			return
+		}
 	}
 }
 

@@ -124,6 +124,18 @@ func TestAdd(t *testing.T) { t.Attr("task", "1"); t.Error("mine is red") }
 	assert.Equal(t, Failed, r.Extra()[0].Status)
 }
 
+func TestSubtestsWithSlashesInTheirNamesAreHeard(t *testing.T) {
+	s := coursetest.New(t).Steps[0]
+	solve(t, s)
+	coursetest.Write(t, filepath.Join(s.Dir, "own", "own_test.go"), `package own
+import "testing"
+func TestOwn(t *testing.T) { t.Run("stalled/order", func(t *testing.T) { t.Error("the order waits") }) }
+`)
+	r := run(t, Options{Step: s})
+	require.Len(t, r.Extra(), 1)
+	assert.Contains(t, r.Extra()[0].Output, "the order waits")
+}
+
 // solve puts the solution into the learner's folder.
 func solve(t *testing.T, s *course.Step) {
 	files, err := s.Solved()
