@@ -20,7 +20,8 @@ import (
 // Folder is where the workshop keeps its state, relative to the root of the clone.
 const Folder = ".workshop"
 
-// State is the learner's place.
+// State is the learner's place. Several processes may hold one, such as a watch and the
+// companion: Save keeps what the others saved in the meantime.
 type State struct {
 	Current int               // the number of the step they work on; 1 at first
 	Done    map[int]time.Time // when a step was first green
@@ -29,7 +30,17 @@ type State struct {
 	Greeted bool              // the first run is over
 
 	path       string
-	unreadable error // why Load couldn't read the file: then it isn't overwritten either
+	base       *State // as the file was when it was last read or written
+	unreadable error  // why Load couldn't read the file: then it isn't overwritten either
+}
+
+func newcomer(path string) *State {
+	return &State{Current: 1, Done: map[int]time.Time{}, Hints: map[TaskID]int{}, Tasks: map[TaskID]string{}, path: path}
+}
+
+// clone is a copy that shares nothing, without a base.
+func (s *State) clone() *State {
+	return &State{Current: s.Current, Done: maps.Clone(s.Done), Hints: maps.Clone(s.Hints), Tasks: maps.Clone(s.Tasks), Greeted: s.Greeted}
 }
 
 // TaskID names a task of the course.
@@ -55,18 +66,30 @@ func (e *DamagedError) Error() string {
 // aside, and returns the state together with a DamagedError. With any other error comes a
 // state of a newcomer that can't be saved.
 func Load(root string) (*State, error) {
-	s := &State{Current: 1, Done: map[int]time.Time{}, Hints: map[TaskID]int{}, Tasks: map[TaskID]string{}}
-	s.path = filepath.Join(root, Folder, "progress.txt")
-	src, err := os.ReadFile(s.path)
+	s, err := read(File(root))
+	var damaged *DamagedError
+	if err != nil && !errors.As(err, &damaged) {
+		s.unreadable = err
+	}
+	s.base = s.clone()
+	return s, err
+}
+
+// File is the path of the file that holds the state.
+func File(root string) string { return filepath.Join(root, Folder, "progress.txt") }
+
+// read is the state that a file holds.
+func read(path string) (*State, error) {
+	s := newcomer(path)
+	src, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	if err != nil {
-		s.unreadable = fmt.Errorf("read the progress: %w", err)
-		return s, s.unreadable
+		return s, fmt.Errorf("read the progress: %w", err)
 	}
 	if line := s.parse(src); line > 0 {
-		return s, &DamagedError{Path: s.path, Kept: keepAside(s.path), Line: line}
+		return s, &DamagedError{Path: path, Kept: keepAside(path), Line: line}
 	}
 	return s, nil
 }
@@ -137,7 +160,8 @@ func keepAside(path string) string {
 }
 
 // Save writes the state to a temporary file and renames it, so that an interruption
-// leaves the old state or the new one. The format is lines of words:
+// leaves the old state or the new one. What other processes saved since this state was
+// read is taken over first. The format is lines of words:
 //
 //	# Boxoffice: where you stand. You may edit or delete this file.
 //	current 2                       the step that a bare `workshop` shows
@@ -149,7 +173,34 @@ func (s *State) Save() error {
 	if s.unreadable != nil {
 		return s.unreadable
 	}
-	var b strings.Builder
+	if err := s.save(); err != nil {
+		return fmt.Errorf("save the progress: %w", err)
+	}
+	return nil
+}
+
+func (s *State) save() error {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(filepath.Join(filepath.Dir(s.path), "progress.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.takeOver(); err != nil {
+		return err
+	}
+	if err := WriteFile(s.path, s.text()); err != nil {
+		return err
+	}
+	s.base = s.clone()
+	return nil
+}
+
+// text is the content of the file.
+func (s *State) text() []byte {
+	var b bytes.Buffer
 	b.WriteString("# Boxoffice: where you stand. You may edit or delete this file.\n")
 	fmt.Fprintf(&b, "current %d\n", s.Current)
 	for _, n := range slices.Sorted(maps.Keys(s.Done)) {
@@ -165,13 +216,7 @@ func (s *State) Save() error {
 	if s.Greeted {
 		b.WriteString("greeted\n")
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
-		return fmt.Errorf("save the progress: %w", err)
-	}
-	if err := WriteFile(s.path, []byte(b.String())); err != nil {
-		return fmt.Errorf("save the progress: %w", err)
-	}
-	return nil
+	return b.Bytes()
 }
 
 // MarkDone notes that a step is green, and keeps the time of the first time.
@@ -180,7 +225,7 @@ func (s *State) MarkDone(step int, at time.Time) bool {
 	if _, ok := s.Done[step]; ok {
 		return false
 	}
-	s.Done[step] = at
+	s.Done[step] = at.UTC().Truncate(time.Second) // as the file keeps it
 	return true
 }
 
