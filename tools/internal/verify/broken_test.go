@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/boxoffice/tools/internal/answer"
 	"example.com/boxoffice/tools/internal/course"
 )
 
@@ -390,11 +391,11 @@ func TestOverlayFollowsLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join(f.dir, "solutions", "01-price"), link); err != nil {
 		t.Fatal(err)
 	}
-	a, err := readAnswer(filepath.Join(f.dir, sum))
+	a, err := answer.Read(filepath.Join(f.dir, sum))
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, _, err := a.Overlay(t.Context(), link, t.TempDir())
+	overlay, _, err := Overlay(t.Context(), a, link, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/excerpt"
 )
 
 var (
 	linkPattern   = regexp.MustCompile(`\]\(\s*<?([^)\s>]+)>?[^)]*\)`)
 	definition    = regexp.MustCompile(`^\s{0,3}\[[^\]]+\]:\s*<?(\S+?)>?(\s|$)`)
 	codeSpan      = regexp.MustCompile("`[^`]*`")
-	attribute     = regexp.MustCompile(`\b(file|region)="?([^\s"}]+)"?`)
 	stepReference = regexp.MustCompile(`\b\d{2}-[a-z][a-z0-9-]*\b`)
 	minutesStated = regexp.MustCompile(`\b(\d+)\s*min(utes)?\b`)
 )
@@ -115,30 +115,13 @@ func (w *work) leadsSomewhere(page, target string) bool {
 
 // codeReference checks the file and the region that a block of code is pulled from.
 func (w *work) codeReference(page string, number int, fence string) {
-	named := map[string]string{}
-	for _, m := range attribute.FindAllStringSubmatch(fence, -1) {
-		named[m[1]] = m[2]
+	f, err := excerpt.ParseFence(fence)
+	if err == nil && f.File != "" {
+		_, err = f.Read(w.Course.Root)
 	}
-	file, region := named["file"], named["region"]
-	switch {
-	case file == "" && region != "":
-		w.add(page, "line %d has region=%s without a file=", number, region)
-		return
-	case file == "":
-		return
-	}
-	src, err := os.ReadFile(filepath.Join(w.Course.Root, filepath.FromSlash(file)))
 	if err != nil {
-		w.add(page, "line %d pulls code from %s, which isn't there", number, file)
-	} else if region != "" && !hasRegion(string(src), region) {
-		w.add(page, "line %d pulls region %s from %s, which has no such region", number, region, file)
+		w.add(page, "line %d %v", number, err)
 	}
-}
-
-// hasRegion reports that a comment of a file begins the region.
-func hasRegion(src, region string) bool {
-	begins := regexp.MustCompile(`(?m)^\s*(//|--|#)\s*#?region:?\s+` + regexp.QuoteMeta(region) + `\s*$`)
-	return begins.MatchString(src)
 }
 
 // minutes checks stated times against the lessons' front matter: a line of a page

@@ -9,117 +9,21 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	"example.com/boxoffice/tools/internal/answer"
 	"example.com/boxoffice/tools/internal/course"
 )
-
-// Answer is another way to solve a step: a patch on its solution, below a few lines
-// that say what it is.
-type Answer struct {
-	Path     string // of the patch file
-	Claim    string // the first line: what is wrong, or what is done differently
-	Task     int    // the task that a wrong answer fails; 0 for a right one
-	CaughtBy string // the test that must turn red; "" for a right answer
-	Says     string // a piece of that test's message
-	AlsoRed  []string
-}
-
-// trailer is a line of an answer's head that the machine reads.
-var trailer = regexp.MustCompile(`^([A-Za-z]+(?:-[A-Za-z]+)?):\s*(.*)$`)
-
-// alsoRed is the value of an Also-red trailer. It has to give its reason.
-var alsoRed = regexp.MustCompile(`^(Test\w+) because \S.*$`)
-
-// ParseAnswer reads the head of a patch file. It doesn't look at the diff: git does.
-func ParseAnswer(path string, src []byte) (*Answer, error) {
-	head, err := patchHead(src)
-	if err != nil {
-		return nil, err
-	}
-	a := &Answer{Path: path, Claim: strings.TrimSpace(head[0])}
-	if a.Claim == "" || trailer.MatchString(a.Claim) {
-		return nil, errors.New("the first line must say in words what this answer is")
-	}
-	for _, line := range head[1:] {
-		if m := trailer.FindStringSubmatch(line); m != nil {
-			if err := a.set(m[1], strings.TrimSpace(m[2])); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return a, nil
-}
-
-// patchHead is the lines above the diff.
-func patchHead(src []byte) ([]string, error) {
-	var head []string
-	for line := range strings.Lines(string(src)) {
-		if strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "diff --git ") {
-			if len(head) == 0 {
-				return nil, errors.New("the patch has no text above its diff")
-			}
-			return head, nil
-		}
-		head = append(head, strings.TrimRight(line, "\r\n"))
-	}
-	return nil, errors.New("there is no diff (no line begins with \"--- \")")
-}
-
-// set takes one trailer. Words that merely end in a colon belong to the text, but a
-// known key in the wrong case is a mistake.
-func (a *Answer) set(key, value string) error {
-	known := []string{"Task", "Caught-by", "Says", "Also-red"}
-	if !slices.Contains(known, key) {
-		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
-			return fmt.Errorf("%q must be written %q", key+":", known[i]+":")
-		}
-		return nil
-	}
-	if value == "" {
-		return fmt.Errorf("%q is empty", key+":")
-	}
-	switch key {
-	case "Task":
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 {
-			return fmt.Errorf("%q after Task: is no task's number", value)
-		}
-		a.Task = n
-	case "Caught-by":
-		a.CaughtBy = value
-	case "Says":
-		a.Says = value
-	case "Also-red":
-		m := alsoRed.FindStringSubmatch(value)
-		if m == nil {
-			return fmt.Errorf("%q after Also-red: must read \"TestX because …\"", value)
-		}
-		a.AlsoRed = append(a.AlsoRed, m[1])
-	}
-	return nil
-}
-
-// readAnswer reads one patch file.
-func readAnswer(path string) (*Answer, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return ParseAnswer(path, src)
-}
 
 // answers reads the patches of one folder of a solution, "wrong-answers" or
 // "right-answers", in the order of their names. A patch that can't be read is a
 // finding.
-func answers(s *course.Step, folder string, f *findings) []*Answer {
+func answers(s *course.Step, folder string, f *findings) []*answer.Answer {
 	paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
-	var list []*Answer
+	var list []*answer.Answer
 	for _, path := range paths {
-		a, err := readAnswer(path)
+		a, err := answer.Read(path)
 		if err != nil {
 			f.add(path, "%v", err)
 			continue
@@ -129,14 +33,14 @@ func answers(s *course.Step, folder string, f *findings) []*Answer {
 	return list
 }
 
-// Overlay applies the answer to a copy of the solution in scratch, an empty folder,
+// Overlay applies an answer to a copy of the solution in scratch, an empty folder,
 // and returns what differs as the go command's -overlay wants it: the real path of each
 // file to its replacement, "" for a file that the answer deletes. The go command
 // ignores an overlay for a path that it doesn't read. So Overlay fails for an answer
 // that changes nothing, or adds a file that isn't built in. An answer that changes one
 // that isn't, such as a configuration, is told of by inPlace: tests can read it in
 // scratch alone.
-func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (overlay map[string]string, inPlace bool, err error) {
+func Overlay(ctx context.Context, a *answer.Answer, solution, scratch string) (overlay map[string]string, inPlace bool, err error) {
 	if solution, err = filepath.EvalSymlinks(solution); err != nil {
 		return nil, false, fmt.Errorf("find the solution: %w", err)
 	}
@@ -147,7 +51,7 @@ func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (overlay
 	if err := copyFiles(solution, scratch, before); err != nil {
 		return nil, false, err
 	}
-	if err := a.apply(ctx, scratch); err != nil {
+	if err := apply(ctx, a, scratch); err != nil {
 		return nil, false, err
 	}
 	after, err := course.Files(scratch)
@@ -163,7 +67,7 @@ func (a *Answer) Overlay(ctx context.Context, solution, scratch string) (overlay
 
 // apply runs git apply in dir, which git must not take for a part of a repository
 // around it: there it would skip every file in silence.
-func (a *Answer) apply(ctx context.Context, dir string) error {
+func apply(ctx context.Context, a *answer.Answer, dir string) error {
 	path, err := filepath.Abs(a.Path)
 	if err != nil {
 		return err

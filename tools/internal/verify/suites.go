@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/boxoffice/tools/internal/answer"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -229,7 +230,7 @@ func wrongAnswers(r *round) []job { return r.eachPatch("wrong-answers", wrong) }
 // rightAnswers makes a job of each patch in right-answers.
 func rightAnswers(r *round) []job { return r.eachPatch("right-answers", right) }
 
-func (r *round) eachPatch(folder string, run func(*work, *Answer, runner.Options)) []job {
+func (r *round) eachPatch(folder string, run func(*work, *answer.Answer, runner.Options)) []job {
 	var jobs []job
 	for _, s := range r.steps {
 		paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
@@ -244,8 +245,8 @@ func (r *round) eachPatch(folder string, run func(*work, *Answer, runner.Options
 }
 
 // answer reads a patch, makes its overlay and hands both on.
-func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runner.Options)) {
-	a, err := readAnswer(path)
+func (w *work) answer(s *course.Step, path string, run func(*work, *answer.Answer, runner.Options)) {
+	a, err := answer.Read(path)
 	if err != nil {
 		w.add(path, "%v", err)
 		return
@@ -256,7 +257,7 @@ func (w *work) answer(s *course.Step, path string, run func(*work, *Answer, runn
 		return
 	}
 	defer remove()
-	overlay, inPlace, err := a.Overlay(w.ctx, s.SolutionDir, dir)
+	overlay, inPlace, err := Overlay(w.ctx, a, s.SolutionDir, dir)
 	if err != nil {
 		w.add(path, "%v", err)
 		return
@@ -297,12 +298,12 @@ func nestedOverlay(dir string, overlay map[string]string) (env []string, err err
 }
 
 // right checks that the tests accept an answer of another kind.
-func right(w *work, a *Answer, o runner.Options) { w.green(a.Path, o) }
+func right(w *work, a *answer.Answer, o runner.Options) { w.green(a.Path, o) }
 
 // wrong checks that a wrong answer turns the test that it names red, with the message
 // that it quotes. Where the round runs whole suites, nothing else of another task may be
 // red that the answer doesn't own up to.
-func wrong(w *work, a *Answer, o runner.Options) {
+func wrong(w *work, a *answer.Answer, o runner.Options) {
 	if a.CaughtBy == "" {
 		w.add(a.Path, "there is no Caught-by: line with the test that turns red")
 		return
@@ -333,7 +334,7 @@ func wrong(w *work, a *Answer, o runner.Options) {
 }
 
 // says checks the message of the test that caught a wrong answer.
-func (w *work) says(a *Answer, t runner.Test) {
+func (w *work) says(a *answer.Answer, t runner.Test) {
 	switch {
 	case t.Status == runner.Unfinished:
 		w.add(a.Path, "%s never ended\n%s", t.Name, t.Output)
