@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"time"
 
-	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/services"
@@ -22,43 +20,23 @@ func (e *env) attempt(ctx context.Context, o runner.Options, onTest func(runner.
 	if err != nil {
 		return nil, machineProblem(ctx, "can't run the tests", err)
 	}
-	if !o.Solution {
-		e.remember(o.Step, result)
+	if state, err := e.Progress(); err == nil && !o.Solution {
+		learner.Remember(state, o.Step, result)
+		e.save(state)
 	}
 	return result, nil
 }
 
 func (e *env) checkFolder(o runner.Options) error {
-	dir, next := o.Step.Dir, fmt.Sprintf("go tool workshop reset %02d", o.Step.Number)
-	if o.Solution {
-		dir, next = o.Step.SolutionDir, "git checkout -- solutions"
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return &problem{what: "there is no folder " + relative(e.cwd, dir), next: next}
+	var missing *learner.MissingFolderError
+	if errors.As(learner.CheckFolder(o), &missing) {
+		return &problem{what: "there is no folder " + relative(e.cwd, missing.Dir), next: missing.Next}
 	}
 	return nil
 }
 
-// remember notes the state of each task, and a step that is green for the first time.
-// A folder that can't be written to stops nobody.
-func (e *env) remember(s *course.Step, r *runner.Result) {
-	state, err := e.Progress()
-	if err != nil {
-		return // whoever shows the result has told it
-	}
-	for _, t := range r.Tasks(s) {
-		if t.State != runner.NotRun {
-			word := t.State.String()
-			state.Tasks[progress.TaskID{Step: s.Number, Task: t.Task.Number}] = word
-		}
-	}
-	if r.Green() {
-		state.MarkDone(s.Number, time.Now())
-	}
-	e.save(state)
-}
-
-// save keeps the learner's place, and says so once when that isn't possible.
+// save keeps the learner's place, and says so once when that isn't possible: a folder
+// that can't be written to stops nobody.
 func (e *env) save(state *progress.State) {
 	if err := state.Save(); err != nil && !e.saveFailed {
 		e.saveFailed = true
@@ -68,7 +46,7 @@ func (e *env) save(state *progress.State) {
 
 // startPostgres holds on to the shared PostgreSQL, and says what a slow start does.
 func startPostgres(ctx context.Context, say func(string)) (stop func(), err error) {
-	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
+	stop, err = learner.StartNeeds(ctx, say)
 	if err != nil {
 		var missing *services.NotFoundError
 		if ctx.Err() == nil && errors.As(err, &missing) {
@@ -76,5 +54,5 @@ func startPostgres(ctx context.Context, say func(string)) (stop func(), err erro
 		}
 		return nil, machineProblem(ctx, "can't start PostgreSQL", err)
 	}
-	return func() { _ = server.Close() }, nil
+	return stop, nil
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -24,7 +25,7 @@ type env struct {
 	getenv func(name string) string
 	plain  bool // --plain: no colours, no decoration, no keys
 
-	runTests   func(context.Context, runner.Options, func(runner.Test)) (*runner.Result, error)
+	runTests   learner.Tester
 	startNeeds func(ctx context.Context, say func(string)) (stop func(), err error)
 
 	course     *course.Course
@@ -146,11 +147,8 @@ func (e *env) CurrentStep() (*course.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s := c.Step(state.Current); s != nil {
+	if s := learner.CurrentStep(c, state); s != nil {
 		return s, nil
 	}
-	if len(c.Steps) == 0 {
-		return nil, &problem{what: "the course has no steps", next: "git status"}
-	}
-	return c.Steps[0], nil
+	return nil, &problem{what: "the course has no steps", next: "git status"}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
-	"example.com/boxoffice/tools/internal/runner"
 )
 
 func newHintCmd(e *env) *cobra.Command {
@@ -48,13 +48,13 @@ func (e *env) hint(ctx context.Context, s *course.Step, task int) (string, error
 	if err != nil {
 		return "", err
 	}
-	if task == 0 && !everRan(state, s) {
+	if task == 0 && !learner.EverRan(state, s) {
 		if _, err := e.runBoard(ctx, s, testFlags{}); err != nil {
 			return "", err
 		}
 	}
 	if task == 0 {
-		task = firstOpenTask(state, s)
+		task = learner.FirstOpenTask(state, s)
 	}
 	if task == 0 {
 		return fmt.Sprintf("Every task of step %02d is green: there is nothing to hint at.\nFor one task all the same: go tool workshop hint %02d --task 1", s.Number, s.Number), nil
@@ -64,36 +64,15 @@ func (e *env) hint(ctx context.Context, s *course.Step, task int) (string, error
 	return text, nil
 }
 
-func everRan(state *progress.State, s *course.Step) bool {
-	for _, t := range s.Tasks {
-		if state.Tasks[progress.TaskID{Step: s.Number, Task: t.Number}] != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// firstOpenTask is the first task whose tests weren't green when they last ran, 0 when
-// all were.
-func firstOpenTask(state *progress.State, s *course.Step) int {
-	for _, t := range s.Tasks {
-		if state.Tasks[progress.TaskID{Step: s.Number, Task: t.Number}] != runner.Green.String() {
-			return t.Number
-		}
-	}
-	return 0
-}
-
 // openHint is one more hint of a task, or all of them when none is left.
 func openHint(st style, state *progress.State, s *course.Step, t *course.Task) string {
-	id := progress.TaskID{Step: s.Number, Task: t.Number}
-	opened := min(state.Hints[id], len(t.Hints))
-	if opened == len(t.Hints) {
+	_ = state.Refresh() // another window may have opened some; without the file, what is known here counts
+	h := learner.OpenHint(state, s, t)
+	if h.Number == 0 {
 		return noMoreHints(st, s, t)
 	}
-	state.Hints[id] = opened + 1
-	head := fmt.Sprintf("Hint %d of %d for task %d: %s", opened+1, len(t.Hints), t.Number, t.Title)
-	return st.paint(bold, strings.TrimSpace(st.wrap(head, 0))) + "\n\n" + st.wrap(t.Hints[opened], 2)
+	head := fmt.Sprintf("Hint %d of %d for task %d: %s", h.Number, len(t.Hints), t.Number, t.Title)
+	return st.paint(bold, strings.TrimSpace(st.wrap(head, 0))) + "\n\n" + st.wrap(h.Text, 2)
 }
 
 func noMoreHints(st style, s *course.Step, t *course.Task) string {

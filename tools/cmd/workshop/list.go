@@ -6,9 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/progress"
-	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/learner"
 )
 
 func newListCmd(e *env) *cobra.Command {
@@ -35,17 +33,17 @@ func newListCmd(e *env) *cobra.Command {
 
 // stepLine is a step in the list.
 type stepLine struct {
-	Number  int    `json:"number"`
-	Name    string `json:"name"`
-	Title   string `json:"title"`
-	Summary string `json:"summary"`
-	Minutes int    `json:"minutes"`
-	State   string `json:"state"` // done, begun or todo
-	Green   int    `json:"green_tasks"`
-	Tasks   int    `json:"tasks"`
-	Current bool   `json:"current"`
-	Folder  string `json:"folder"`
-	Lesson  string `json:"lesson"`
+	Number  int              `json:"number"`
+	Name    string           `json:"name"`
+	Title   string           `json:"title"`
+	Summary string           `json:"summary"`
+	Minutes int              `json:"minutes"`
+	State   learner.Standing `json:"state"`
+	Green   int              `json:"green_tasks"`
+	Tasks   int              `json:"tasks"`
+	Current bool             `json:"current"`
+	Folder  string           `json:"folder"`
+	Lesson  string           `json:"lesson"`
 }
 
 func (e *env) listSteps() ([]stepLine, error) {
@@ -65,32 +63,12 @@ func (e *env) listSteps() ([]stepLine, error) {
 	for _, s := range c.Steps {
 		l := stepLine{
 			Number: s.Number, Name: s.Name, Title: s.Title, Summary: s.Summary, Minutes: s.Minutes, Tasks: len(s.Tasks),
-			Green: greenTasks(state, s), Current: s == current, Folder: relative(c.Root, s.Dir), Lesson: relative(c.Root, s.LessonPath),
+			Current: s == current, Folder: relative(c.Root, s.Dir), Lesson: relative(c.Root, s.LessonPath),
 		}
-		l.State = stateWord(state, s, l.Green)
+		l.State, l.Green = learner.StandingOf(state, s)
 		lines = append(lines, l)
 	}
 	return lines, nil
-}
-
-func greenTasks(state *progress.State, s *course.Step) int {
-	n := 0
-	for _, t := range s.Tasks {
-		if state.Tasks[progress.TaskID{Step: s.Number, Task: t.Number}] == runner.Green.String() {
-			n++
-		}
-	}
-	return n
-}
-
-func stateWord(state *progress.State, s *course.Step, green int) string {
-	if _, done := state.Done[s.Number]; done {
-		return "done"
-	}
-	if green > 0 {
-		return "begun"
-	}
-	return "todo"
 }
 
 func (e *env) printSteps(lines []stepLine) {
@@ -102,11 +80,11 @@ func (e *env) printSteps(lines []stepLine) {
 		if l.Current {
 			here = ">"
 		}
-		if l.State == "begun" {
+		if l.State == learner.Begun {
 			tasks = fmt.Sprintf("  %d of %d tasks", l.Green, l.Tasks)
 		}
 		word := "TODO"
-		if l.State == "done" {
+		if l.State == learner.Done {
 			word = "PASS"
 			done++
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
 )
 
@@ -49,7 +50,7 @@ func (e *env) test(ctx context.Context, s *course.Step, f testFlags) error {
 	} else {
 		_, err = fmt.Fprint(e.stdout, b)
 	}
-	if err == nil && !b.result.Green() {
+	if err == nil && !b.verdict.Result.Green() {
 		return errRed
 	}
 	return err
@@ -78,7 +79,7 @@ func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board
 	if err != nil {
 		return nil, err
 	}
-	return &board{style: e.style(), course: c, step: s, state: state, result: result, cwd: e.cwd, solution: f.solution, all: f.all}, nil
+	return &board{style: e.style(), course: c, verdict: learner.NewVerdict(s, state, result, f.solution), cwd: e.cwd, all: f.all}, nil
 }
 
 // testReport is what `test --json` prints.
@@ -110,12 +111,13 @@ type testLine struct {
 }
 
 func reportOf(b *board) testReport {
+	step, result := b.verdict.Step, b.verdict.Result
 	r := testReport{
-		Step: b.step.Number, Name: b.step.Name, Green: b.result.Green(), Build: b.result.Build,
-		Panic: b.result.Panic, Changed: b.result.Changed, Seconds: b.result.Elapsed.Seconds(),
-		Extra: testLines(b.result.Extra()),
+		Step: step.Number, Name: step.Name, Green: result.Green(), Build: result.Build,
+		Panic: result.Panic, Changed: result.Changed, Seconds: result.Elapsed.Seconds(),
+		Extra: testLines(result.Extra()),
 	}
-	for _, t := range b.result.Tasks(b.step) {
+	for _, t := range result.Tasks(step) {
 		r.Tasks = append(r.Tasks, taskReport{t.Task.Number, t.Task.Title, t.State, testLines(t.Tests), t.Missing})
 	}
 	return r

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/saves"
@@ -89,12 +90,6 @@ func asIs(w io.Writer) io.Writer {
 
 func polls(value string) bool { return value != "" && value != "0" }
 
-// errNewer stops a run that a newer save replaces.
-var errNewer = errors.New("a newer save came")
-
-// errCrashed stands for a run whose goroutine panicked.
-var errCrashed = errors.New("the run crashed")
-
 // watch is one learner at one step. Everything that happens to it comes through loop,
 // one thing at a time.
 type watch struct {
@@ -106,11 +101,8 @@ type watch struct {
 	keyed  bool // somebody can press keys
 	follow func(context.Context, *course.Step) <-chan struct{}
 
-	crashed chan any      // what a goroutine panicked with
-	ended   chan finished // of the run that goes on
-	cancel  context.CancelCauseFunc
-	running bool
-	again   bool // run once more as soon as the run that was stopped has ended
+	runs    *learner.Runs
+	crashed chan any // what the reading of keys panicked with
 
 	result  *runner.Result
 	failure error  // why there is no result
@@ -119,12 +111,6 @@ type watch struct {
 	leaving bool   // n was pressed once at a step that isn't green
 	notice  string // how saves are noticed, when that isn't by events
 	notices chan string
-}
-
-// finished is what a run came to.
-type finished struct {
-	result *runner.Result
-	err    error
 }
 
 // announce takes a notice from the goroutine that looks for saves.
@@ -150,11 +136,14 @@ func (w *watch) spawn(do func()) {
 // loop runs the tests now and after each save, and answers keys, until q is pressed or
 // ctx ends. No run goes on when it returns.
 func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
-	w.ended, w.notices = make(chan finished, 1), make(chan string, 4)
+	w.notices = make(chan string, 4)
+	w.runs = learner.NewRuns(w.env.runTests)
+	w.runs.OnTest, w.runs.Began = w.ticker.test, w.began
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil) // ends the watching of every step that was followed
 	saved := w.follow(ctx, w.step)
-	defer w.abandon()
+	defer w.ticker.stop()
+	defer w.runs.Stop()
 	w.run(ctx)
 	for {
 		select {
@@ -163,7 +152,7 @@ func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
 		case p := <-w.crashed:
 			panic(p)
 		case w.notice = <-w.notices:
-			if !w.running {
+			if !w.runs.Going() {
 				w.draw()
 			}
 		case _, ok := <-saved:
@@ -171,9 +160,9 @@ func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
 				saved = nil
 				continue
 			}
-			w.rerun(ctx)
-		case f := <-w.ended:
-			w.finish(ctx, f)
+			w.run(ctx)
+		case end := <-w.runs.Ended():
+			w.finish(ctx, end)
 		case key, ok := <-keys:
 			if !ok {
 				keys = nil // stdin ended: saves still count
@@ -185,7 +174,7 @@ func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
 			}
 			if w.step != before {
 				saved = w.follow(ctx, w.step)
-				w.rerun(ctx)
+				w.run(ctx)
 			}
 		}
 	}
@@ -200,60 +189,32 @@ func ignoreQuit(err error) error {
 	return err
 }
 
-// run starts the tests.
+// run starts the tests, once a run that goes on is stopped.
 func (w *watch) run(ctx context.Context) {
-	ctx, w.cancel = context.WithCancelCause(ctx)
-	w.running, w.leaving = true, false
+	w.runs.Start(ctx, runner.Options{Step: w.step, Progress: w.ticker.say})
+}
+
+// began shows that a run goes on.
+func (w *watch) began(o runner.Options) {
+	w.leaving = false
 	if w.result != nil {
 		w.draw() // what stands there is of the run before, and says so
 	}
-	step := w.step
-	w.ticker.start("testing " + step.Name)
-	w.spawn(func() {
-		f := finished{err: errCrashed}
-		defer func() { w.ended <- f }() // also when it panics: abandon waits for it
-		options := runner.Options{Step: step, Progress: w.ticker.say}
-		f.result, f.err = w.env.runTests(ctx, options, w.ticker.test)
-	})
+	w.ticker.start("testing " + o.Step.Name)
 }
 
-// rerun starts the tests, once a run that goes on is stopped.
-func (w *watch) rerun(ctx context.Context) {
-	if !w.running {
-		w.run(ctx)
-		return
-	}
-	w.again = true
-	w.cancel(errNewer)
-}
-
-// finish takes a result, or starts the run that replaces it.
-func (w *watch) finish(ctx context.Context, f finished) {
+// finish takes a result, unless a newer run replaces it.
+func (w *watch) finish(ctx context.Context, end learner.Outcome) {
 	w.ticker.stop()
-	w.cancel(nil)
-	w.running = false
-	if w.again {
-		w.again = false
-		w.run(ctx)
+	if !w.runs.Finish(end) || ctx.Err() != nil {
 		return
 	}
-	if ctx.Err() != nil || errors.Is(f.err, errCrashed) {
-		return // the loop ends
-	}
-	w.result, w.failure, w.all, w.below = f.result, f.err, false, ""
-	if f.err == nil {
-		w.env.remember(w.step, f.result)
+	w.result, w.failure, w.all, w.below = end.Result, end.Err, false, ""
+	if end.Err == nil {
+		learner.Remember(w.state, w.step, end.Result)
+		w.env.save(w.state)
 	}
 	w.draw()
-}
-
-// abandon stops the run that goes on and waits for its end.
-func (w *watch) abandon() {
-	if w.running {
-		w.cancel(context.Canceled)
-		<-w.ended
-	}
-	w.ticker.stop()
 }
 
 // press answers a key.
@@ -267,13 +228,13 @@ func (w *watch) press(ctx context.Context, key rune) error {
 	case keyInterrupt:
 		return context.Canceled
 	case 'r':
-		w.rerun(ctx)
+		w.run(ctx)
 	case 'h', 'a':
 		if w.result != nil {
 			w.answer(key)
 		}
 	case 'n':
-		if w.result != nil && !w.running { // what is running may turn green
+		if w.result != nil && !w.runs.Going() { // what is running may turn green
 			w.answer(key)
 		}
 	}
@@ -296,7 +257,7 @@ func (w *watch) answer(key rune) {
 }
 
 func (w *watch) hint() string {
-	task := firstOpenTask(w.state, w.step)
+	task := learner.FirstOpenTask(w.state, w.step)
 	if task == 0 || w.result.Green() {
 		return "Every task is green: there is nothing to hint at."
 	}
@@ -343,7 +304,8 @@ func (w *watch) content() string {
 		parts = append(parts, fmt.Sprintf("The tests can't be run: %v\n  next: go tool workshop doctor", w.failure))
 	}
 	if w.result != nil {
-		board := &board{style: st, course: w.course, step: w.step, state: w.state, result: w.result, cwd: w.env.cwd, all: w.all, keys: w.keyed}
+		verdict := learner.NewVerdict(w.step, w.state, w.result, false)
+		board := &board{style: st, course: w.course, verdict: verdict, cwd: w.env.cwd, all: w.all, keys: w.keyed}
 		parts = append(parts, strings.TrimRight(board.String(), "\n"))
 	}
 	if w.below != "" {
@@ -357,7 +319,7 @@ func (w *watch) content() string {
 }
 
 func (w *watch) footer(st style) string {
-	if w.running {
+	if w.runs.Going() {
 		return st.paint(dim, "Testing what you saved. What stands above is of the run before.")
 	}
 	took := ""

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
 )
 
@@ -156,7 +157,7 @@ func TestNewerSaveReplacesTheRun(t *testing.T) {
 	r.saved <- struct{}{}
 	r.saved <- struct{}{}
 	second := receive(t, r.runs)
-	require.ErrorIs(t, context.Cause(first.ctx), errNewer, "the first was stopped before the second began")
+	require.ErrorIs(t, context.Cause(first.ctx), learner.ErrNewer, "the first was stopped before the second began")
 	select {
 	case <-r.runs:
 		t.Fatal("two runs at once")
@@ -190,7 +191,7 @@ func TestKeysWhileTheFirstRunGoesOn(t *testing.T) {
 	}
 	r.keys <- 'r'
 	second := receive(t, r.runs)
-	assert.ErrorIs(t, context.Cause(first.ctx), errNewer)
+	assert.ErrorIs(t, context.Cause(first.ctx), learner.ErrNewer)
 	second.finish <- r.red
 	r.shows("✗ FAIL  task 1")
 	r.quit()

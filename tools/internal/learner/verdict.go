@@ -1,0 +1,189 @@
+package learner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+// Verdict is what one run of a step's tests says to the learner.
+type Verdict struct {
+	Step       *course.Step
+	Result     *runner.Result
+	Solution   bool          // the solution was tested, not the learner's code
+	Tasks      []TaskVerdict // the guards, when there are any, come first as task 0
+	Remembered bool          // the code doesn't compile: some states are those of the last run that did
+	Failures   []Failure     // of the course's tests: guards first, then task by task. The first is shown whole
+	Gone       []string      // test files of the course that the learner deleted: the course's own ran
+	Differ     []string      // test files of the course that the learner changed: the course's own ran
+	NotRun     []string      // tests of the course that didn't run
+	Gap        *course.Gap   // where the work of the first task that isn't done waits; nil without such a place
+}
+
+// TaskVerdict is the state of one task.
+type TaskVerdict struct {
+	Task  course.Task
+	State runner.State
+}
+
+// Failure is a test of the course that didn't pass.
+type Failure struct {
+	Task   int // 0 for a guard
+	Test   string
+	Output string // never empty
+}
+
+// NewVerdict sorts a result. The state is what is remembered of the step's tasks.
+func NewVerdict(s *course.Step, state *progress.State, r *runner.Result, solution bool) *Verdict {
+	v := &Verdict{Step: s, Result: r, Solution: solution, Remembered: r.Build != "" && !solution && EverRan(state, s)}
+	for _, t := range r.Tasks(s) {
+		verdict := TaskVerdict{t.Task, t.State}
+		if t.State == runner.NotRun && v.Remembered {
+			verdict.State = RememberedState(state, s, t.Task.Number)
+		}
+		v.Tasks = append(v.Tasks, verdict)
+		v.Failures = append(v.Failures, failuresOf(t)...)
+		v.NotRun = append(v.NotRun, t.Missing...)
+	}
+	for _, name := range r.Changed {
+		if _, err := os.Stat(filepath.Join(s.Dir, filepath.FromSlash(name))); err != nil {
+			v.Gone = append(v.Gone, name)
+		} else {
+			v.Differ = append(v.Differ, name)
+		}
+	}
+	v.Gap = v.gap()
+	return v
+}
+
+func failuresOf(t runner.TaskResult) []Failure {
+	var list []Failure
+	for _, test := range t.Tests {
+		if test.Status == runner.Passed {
+			continue
+		}
+		output := test.Output
+		if output == "" || test.Status != runner.Failed {
+			output = strings.TrimSpace(output + "\n(" + ended(test.Status) + ")")
+		}
+		list = append(list, Failure{Task: t.Task.Number, Test: test.Name, Output: output})
+	}
+	return list
+}
+
+func ended(s runner.Status) string {
+	switch s {
+	case runner.Skipped:
+		return "the test was skipped, which doesn't count as passed"
+	case runner.Unfinished:
+		return "the test didn't come to its end"
+	}
+	return "the test failed without a word"
+}
+
+// gap is the first gap of the first task that isn't done. When the learner has removed
+// its comments, there is none: the next task's would lead away.
+func (v *Verdict) gap() *course.Gap {
+	if v.Result.Build != "" || v.Solution || v.Result.Green() {
+		return nil
+	}
+	gaps, err := course.Gaps(v.Step.Dir)
+	if err != nil {
+		return nil
+	}
+	for _, t := range v.Tasks {
+		if t.State == runner.Green {
+			continue
+		}
+		for _, g := range gaps {
+			if g.Task == t.Task.Number {
+				return &g
+			}
+		}
+		break
+	}
+	return nil
+}
+
+// Dir is the folder of the code that was tested.
+func (v *Verdict) Dir() string {
+	if v.Solution {
+		return v.Step.SolutionDir
+	}
+	return v.Step.Dir
+}
+
+// Located puts a prefix before the positions that the compiler names, which are relative
+// to the folder that was tested.
+func (v *Verdict) Located(rename func(path string) string) string {
+	var lines []string
+	for line := range strings.Lines(v.Result.Build) {
+		file, _, ok := strings.Cut(line, ":")
+		if ok && strings.HasSuffix(file, ".go") && !strings.ContainsAny(file, " \t") && !filepath.IsAbs(file) {
+			line = rename(filepath.Join(v.Dir(), file)) + line[len(file):]
+		}
+		lines = append(lines, line)
+	}
+	return strings.TrimSpace(strings.Join(lines, ""))
+}
+
+// panicLines is how much of a panic is shown at first: as far as the first goroutine
+// tells about it.
+const panicLines = 24
+
+// Panic is how the tests ended when they ended early: at most its first lines, unless
+// all are wanted, and how many more there are.
+func (v *Verdict) Panic(all bool) (text string, more int) {
+	lines := strings.Split(strings.TrimSpace(v.Result.Panic), "\n")
+	if all || len(lines) <= panicLines {
+		return strings.Join(lines, "\n"), 0
+	}
+	return strings.Join(lines[:panicLines], "\n"), len(lines) - panicLines
+}
+
+// NothingRan says why a step without a failure isn't green.
+func (v *Verdict) NothingRan() string {
+	return fmt.Sprintf("These tests of the course didn't run, so the step isn't done: %s. Does something end the program early?",
+		strings.Join(v.NotRun, ", "))
+}
+
+// ChangedTests says which test files aren't the course's, and which are gone; path is
+// how the place of a file is shown.
+func (v *Verdict) ChangedTests(path func(string) string) []string {
+	var notes []string
+	if len(v.Gone) > 0 {
+		notes = append(notes, fmt.Sprintf("missing here, so the course's own ran: %s. To bring the tests back: git checkout -- %s",
+			strings.Join(v.Gone, ", "), path(filepath.Join(v.Step.Dir, v.Gone[0]))))
+	}
+	if len(v.Differ) > 0 {
+		notes = append(notes, fmt.Sprintf("not as the course has it, so the course's own ran: %s. A test file of yours beside it is fine.",
+			strings.Join(v.Differ, ", ")))
+	}
+	return notes
+}
+
+// OwnTests says how the learner's own tests went; "" when there are none.
+func (v *Verdict) OwnTests() string {
+	extra := v.Result.Extra()
+	if len(extra) == 0 {
+		return ""
+	}
+	var red []string
+	for _, t := range extra {
+		if t.Status == runner.Failed || t.Status == runner.Unfinished {
+			red = append(red, t.Name)
+		}
+	}
+	if len(red) > 0 {
+		return fmt.Sprintf("%d of %d tests of your own failed (%s). They don't count for the step.", len(red), len(extra), strings.Join(red, ", "))
+	}
+	if len(extra) == 1 {
+		return "1 test of your own passed. They don't count for the step."
+	}
+	return fmt.Sprintf("%d tests of your own passed. They don't count for the step.", len(extra))
+}
