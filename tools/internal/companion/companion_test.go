@@ -1,0 +1,326 @@
+package companion
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/course/coursetest"
+	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	receive(t, r.runs).finish <- r.result("")
+	s := page.sees("red tasks", idle)
+	assert.Equal(t, "red", s.task(1))
+	require.Len(t, s.Verdict.Failures, 2)
+	assert.Equal(t, "TestAdd", s.Verdict.Failures[0].Test)
+	assert.Equal(t, learner.Block{Label: "at", Text: "main_test.go:12"}, s.Verdict.Failures[0].Blocks[0])
+	assert.Equal(t, &Gap{File: "steps/01-adding/main.go", Line: 10, Task: 1, Text: "add"}, s.Verdict.Place)
+
+	r.save("package main\n\n// Better.\n")
+	again := receive(t, r.runs)
+	page.sees("running tests", running)
+	again.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
+	s = page.sees("a task that is green before the run's end", func(s State) bool { return s.task(1) == "green" })
+	assert.Equal(t, "running", s.task(2))
+	green := r.green()
+	verdict := time.Now()
+	again.finish <- green
+	s = page.sees("green tasks", idle)
+	assert.Less(t, time.Since(verdict), 500*time.Millisecond, "from the verdict to the page")
+	assert.True(t, s.Verdict.Green)
+	assert.Equal(t, "green", s.task(2))
+	assert.Equal(t, learner.Done, s.Steps[0].State)
+	assert.Equal(t, &Next{Name: "02-doubling", Title: "Doubling"}, s.Verdict.Next)
+
+	state, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	assert.Contains(t, state.Done, 1, "remembered as the command does")
+}
+
+func TestNewestSaveEndsTheRunBefore(t *testing.T) {
+	r := newRig(t).start()
+	first := receive(t, r.runs)
+	r.save("package main\n\n// One.\n")
+	second := receive(t, r.runs)
+	assert.ErrorIs(t, context.Cause(first.ctx), learner.ErrNewer)
+	act[State](r, http.StatusOK, "/api/run", `{}`)
+	third := receive(t, r.runs)
+	assert.ErrorIs(t, context.Cause(second.ctx), learner.ErrNewer)
+	third.finish <- r.green()
+	r.open().sees("the newest verdict", idle)
+}
+
+func TestBrokenBuildIsShownAsWhatItIs(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	receive(t, r.runs).finish <- r.result("")
+	page.sees("red tasks", idle)
+	broken := "package main\n\nfunc main() { x }\n"
+	r.save(broken)
+	receive(t, r.runs).finish <- r.result(broken)
+	s := page.sees("the compiler's words", func(s State) bool { return idle(s) && s.Verdict.Build != "" })
+	assert.Contains(t, s.Verdict.Build, "steps/01-adding/main.go:3:15: undefined: x")
+	assert.Equal(t, "red", s.task(1), "as of the last run that compiled")
+	assert.Empty(t, s.Verdict.Failures)
+}
+
+func TestHTMLInTestOutputArrivesAsText(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	result := r.result("")
+	for i := range result.Tests {
+		result.Tests[i].Output = "main_test.go:12: <script>alert(1)</script> & \u2028"
+	}
+	receive(t, r.runs).finish <- result
+	s := page.sees("the failure", idle)
+	assert.Equal(t, "<script>alert(1)</script> & \u2028", s.Verdict.Failures[0].Blocks[1].Text, "nothing is lost")
+	for len(page.raw) > 0 {
+		assert.NotContains(t, <-page.raw, "<", "no tag could begin, wherever the text is put")
+	}
+	answer := r.ask(http.MethodGet, "/api/state", "", nil)
+	assert.Equal(t, "application/json; charset=utf-8", answer.Header.Get("Content-Type"))
+	assert.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"))
+}
+
+func TestWhatTheCommandDidShowsInThePage(t *testing.T) {
+	r := newRig(t).start()
+	receive(t, r.runs).finish <- r.result("")
+	page := r.open()
+	page.sees("red tasks", idle)
+
+	terminal, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	learner.OpenHint(terminal, r.course.Step(1), r.course.Step(1).Task(1))
+	learner.Remember(terminal, r.course.Step(1), r.green())
+	require.NoError(t, terminal.Save())
+	s := page.sees("what the command saved", func(s State) bool { return s.Steps[0].Tasks[0].Opened == 1 })
+	assert.Equal(t, learner.Done, s.Steps[0].State)
+	assert.Equal(t, "green", s.task(1))
+}
+
+func TestHintsOpenOneByOneInEveryTab(t *testing.T) {
+	r := newRig(t).start()
+	one, other := r.open(), r.open()
+	opened := func(n int) func(State) bool {
+		return func(s State) bool { return s.Steps[0].Tasks[0].Opened == n }
+	}
+	act[State](r, http.StatusOK, "/api/hint", `{"step":"01-adding","task":1,"number":1}`)
+	one.sees("the first hint", opened(1))
+	other.sees("the first hint", opened(1))
+	s := act[State](r, http.StatusOK, "/api/hint", `{"step":"01-adding","task":1,"number":1}`)
+	assert.Equal(t, 1, s.Steps[0].Tasks[0].Opened, "it was open")
+	s = act[State](r, http.StatusOK, "/api/hint", `{"step":"01-adding","task":1}`)
+	assert.Equal(t, 2, s.Steps[0].Tasks[0].Opened)
+	one.leave()
+	other.sees("the second hint", opened(2))
+
+	act[refusal](r, http.StatusNotFound, "/api/hint", `{"step":"01-adding","task":3}`)
+	act[refusal](r, http.StatusNotFound, "/api/hint", `{"step":"09-none","task":1}`)
+	state, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	assert.Equal(t, 2, state.Hints[progress.TaskID{Step: 1, Task: 1}])
+}
+
+func TestPageChoosesTheStep(t *testing.T) {
+	r := newRig(t).start()
+	receive(t, r.runs).finish <- r.result("")
+	page := r.open()
+	page.sees("step 1", idle)
+	s := act[State](r, http.StatusOK, "/api/step", `{"step":"02-doubling"}`)
+	assert.Equal(t, "02-doubling", s.Step)
+	assert.Nil(t, s.Verdict)
+	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+	state, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	assert.Equal(t, 2, state.Current, "the command goes on there, too")
+
+	r.save("package main\n\n// Step 1 isn't watched any more.\n")
+	coursetest.Write(t, filepath.Join(r.course.Step(2).Dir, "main.go"), "package main\n")
+	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+}
+
+func TestResetAsksFirstAndSaysHowToTakeItBack(t *testing.T) {
+	r := newRig(t).start()
+	mine := filepath.Join(r.course.Step(1).Dir, "main.go")
+	starter, err := os.ReadFile(mine)
+	require.NoError(t, err)
+	r.save("package main\n\n// Mine.\n")
+	receive(t, r.runs)
+
+	plan := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding"}`)
+	assert.False(t, plan.Done)
+	assert.Equal(t, []string{"main.go"}, plan.Replaces)
+	got, err := os.ReadFile(mine)
+	require.NoError(t, err)
+	assert.Contains(t, string(got), "// Mine.", "nothing happens unasked")
+	assert.False(t, exists(filepath.Join(r.course.Root, progress.Folder, "backup")))
+
+	done := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
+	assert.True(t, done.Done)
+	got, err = os.ReadFile(mine)
+	require.NoError(t, err)
+	assert.Equal(t, string(starter), string(got))
+	receive(t, r.runs) // the tests run again
+
+	from, to, ok := strings.Cut(strings.TrimPrefix(done.BringBack, "cp -R "), "/. ")
+	require.True(t, ok, done.BringBack)
+	require.NoError(t, os.CopyFS(filepath.Join(t.TempDir(), "copy"), os.DirFS(from)))
+	assert.Equal(t, r.course.Root+"/", to)
+	kept, err := os.ReadFile(filepath.Join(from, "steps", "01-adding", "main.go"))
+	require.NoError(t, err)
+	assert.Contains(t, string(kept), "// Mine.")
+
+	again := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
+	assert.True(t, again.Nothing)
+	solved := act[Restored](r, http.StatusOK, "/api/solve", `{"step":"01-adding","confirmed":true}`)
+	assert.True(t, solved.Done)
+}
+
+func TestNothingIsReplacedWithoutABackup(t *testing.T) {
+	r := newRig(t)
+	coursetest.Write(t, filepath.Join(r.course.Root, progress.Folder, "backup"), "a file in the way")
+	r.save("package main\n\n// Mine.\n")
+	r.start()
+	no := act[refusal](r, http.StatusConflict, "/api/reset", `{"step":"01-adding","confirmed":true}`)
+	assert.Contains(t, no.Err, "nothing was changed")
+	got, err := os.ReadFile(filepath.Join(r.course.Step(1).Dir, "main.go"))
+	require.NoError(t, err)
+	assert.Contains(t, string(got), "// Mine.")
+}
+
+func TestResetBringsAMissingFolderBack(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, os.RemoveAll(r.course.Step(1).Dir))
+	r.start()
+	page := r.open()
+	s := page.sees("what is missing", func(s State) bool { return s.Trouble != "" })
+	assert.Contains(t, s.Trouble, "next: go tool workshop reset 01")
+	act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
+	receive(t, r.runs).finish <- r.result("")
+	page.sees("red tasks", func(s State) bool { return idle(s) && s.Trouble == "" })
+	r.save("package main\n\n// The folder is watched again.\n")
+	receive(t, r.runs)
+}
+
+func TestRestartedCompanionHasAnotherToken(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	receive(t, r.runs).finish <- r.result("")
+	before, old := page.sees("red tasks", idle), r.token
+	act[State](r, http.StatusOK, "/api/hint", `{"step":"01-adding","task":2}`)
+	r.stop()
+	page.ended()
+
+	r.start()
+	page = r.open()
+	s := page.sees("the state again", func(State) bool { return true })
+	assert.NotEqual(t, before.Server, s.Server, "the page sees that it has to fetch the token anew")
+	assert.Equal(t, 1, s.Steps[0].Tasks[1].Opened, "the place is remembered")
+	assert.Contains(t, r.get("/steps/01-adding.html"), "token="+r.token)
+	answer := r.ask(http.MethodPost, "/api/run", `{}`, func(q *http.Request) { q.Header.Set(tokenHeader, old) })
+	assert.Equal(t, http.StatusForbidden, answer.StatusCode)
+}
+
+func TestStreamGivesTheStateAgainAfterAReconnect(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	receive(t, r.runs).finish <- r.result("")
+	page.sees("red tasks", idle)
+	page.leave()
+	r.save("package main\n\n// While the laptop was closed.\n")
+	receive(t, r.runs).finish <- r.green()
+	require.Eventually(t, func() bool { return strings.Contains(r.get("/api/state"), `"green":true`) }, long, 5*time.Millisecond)
+	page = r.open()
+	s := <-page.states
+	assert.True(t, s.Verdict.Green, "the first event holds everything")
+}
+
+func TestEndLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	r := newRig(t).start()
+	page, other := r.open(), r.open()
+	going := receive(t, r.runs)
+	page.sees("running tests", running)
+	began := time.Now()
+	r.stop()
+	assert.Less(t, time.Since(began), shutdownGrace, "streams don't hold the end up")
+	page.ended()
+	other.ended()
+	assert.Error(t, going.ctx.Err(), "no run goes on")
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, long, 5*time.Millisecond, "goroutines are left")
+}
+
+func TestEndWhileTheNeedsStart(t *testing.T) {
+	r := newRig(t)
+	starting := make(chan struct{})
+	r.needs = func(ctx context.Context, say func(string)) (func(), error) {
+		say("downloading PostgreSQL")
+		close(starting)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	r.start()
+	page := r.open()
+	receive(t, starting)
+	page.sees("what the start does", func(s State) bool { return s.Doing == "downloading PostgreSQL" })
+	r.stop()
+}
+
+func TestMissingNeedsAreToldAndTriedAgain(t *testing.T) {
+	r := newRig(t)
+	tries := 0
+	released := false
+	r.needs = func(context.Context, func(string)) (func(), error) {
+		if tries++; tries == 1 {
+			return nil, errors.New("no PostgreSQL was found")
+		}
+		return func() { released = true }, nil
+	}
+	r.start()
+	page := r.open()
+	page.sees("the trouble", func(s State) bool { return !s.Running && s.Trouble == "no PostgreSQL was found" })
+	assert.Contains(t, r.get("/"), "page index.html", "the pages can be read all the same")
+	act[State](r, http.StatusOK, "/api/run", `{}`)
+	receive(t, r.runs).finish <- r.result("")
+	s := page.sees("a verdict", idle)
+	assert.Empty(t, s.Trouble)
+	r.stop()
+	assert.True(t, released)
+}
+
+func TestFailureToRunIsShownAndTheCompanionGoesOn(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	receive(t, r.runs).finish <- nil
+	page.sees("the trouble", func(s State) bool { return s.Trouble == "no go here" })
+	r.save("package main\n\n// Again.\n")
+	receive(t, r.runs).finish <- r.result("")
+	page.sees("a verdict", idle)
+}
+
+func TestPlaceThatCannotBeKeptStopsNobody(t *testing.T) {
+	r := newRig(t)
+	coursetest.Write(t, filepath.Join(r.course.Root, progress.Folder, "progress.lock", "in-the-way"), "")
+	r.start()
+	page := r.open()
+	receive(t, r.runs).finish <- r.result("")
+	s := page.sees("a verdict", idle)
+	require.Len(t, s.Notices, 1)
+	assert.Contains(t, s.Notices[0], "isn't remembered")
+	assert.Equal(t, "red", s.task(1))
+}

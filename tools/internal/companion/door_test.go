@@ -1,0 +1,123 @@
+package companion
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestForeignRequestsAreRefused(t *testing.T) {
+	r := newRig(t).start()
+	_, port, err := net.SplitHostPort(r.addr)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*http.Request){
+		"foreign host":          func(q *http.Request) { q.Host = "evil.example" },
+		"foreign host, port":    func(q *http.Request) { q.Host = "evil.example:" + port },
+		"own host, other port":  func(q *http.Request) { q.Host = "127.0.0.1:1" },
+		"no port":               func(q *http.Request) { q.Host = "localhost" },
+		"foreign origin":        func(q *http.Request) { q.Header.Set("Origin", "https://evil.example") },
+		"opaque origin":         func(q *http.Request) { q.Header.Set("Origin", "null") },
+		"origin of a neighbour": func(q *http.Request) { q.Header.Set("Origin", "http://127.0.0.1:1") },
+		"origin by https":       func(q *http.Request) { q.Header.Set("Origin", "https://"+q.Host) },
+		"another site's script": func(q *http.Request) { q.Header.Set("Sec-Fetch-Site", "cross-site") },
+	} {
+		for _, path := range []string{"/api/state", "/api/events"} {
+			assert.Equal(t, http.StatusForbidden, r.ask(http.MethodGet, path, "", change).StatusCode, "%s %s", name, path)
+		}
+		assert.Equal(t, http.StatusForbidden, r.ask(http.MethodPost, "/api/run", "{}", change).StatusCode, name)
+		if !strings.Contains(name, "script") {
+			assert.Equal(t, http.StatusForbidden, r.ask(http.MethodGet, "/index.html", "", change).StatusCode, "%s: no page, so no token", name)
+		}
+	}
+}
+
+func TestOwnNamesAreAnswered(t *testing.T) {
+	r := newRig(t).start()
+	_, port, err := net.SplitHostPort(r.addr)
+	require.NoError(t, err)
+	for _, host := range []string{"127.0.0.1:", "localhost:", "[::1]:"} {
+		answer := r.ask(http.MethodPost, "/api/hint", `{"step":"01-adding","task":1,"number":1}`, func(q *http.Request) {
+			q.Host = host + port
+			q.Header.Set("Origin", "http://"+host+port)
+			q.Header.Set("Sec-Fetch-Site", "same-origin")
+		})
+		assert.Equal(t, http.StatusOK, answer.StatusCode, host)
+	}
+}
+
+func TestActionsNeedTokenMethodAndJSON(t *testing.T) {
+	r := newRig(t).start()
+	for _, path := range []string{"/api/run", "/api/hint", "/api/step", "/api/reset", "/api/solve"} {
+		for name, c := range map[string]struct {
+			method, body string
+			status       int
+			change       func(*http.Request)
+		}{
+			"no token":          {"POST", "{}", http.StatusForbidden, func(q *http.Request) { q.Header.Del(tokenHeader) }},
+			"wrong token":       {"POST", "{}", http.StatusForbidden, func(q *http.Request) { q.Header.Set(tokenHeader, "A"+r.token[1:]+"A") }},
+			"GET":               {"GET", "", http.StatusMethodNotAllowed, nil},
+			"PUT":               {"PUT", "{}", http.StatusMethodNotAllowed, nil},
+			"a form":            {"POST", "a=b", http.StatusUnsupportedMediaType, func(q *http.Request) { q.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
+			"plain text":        {"POST", "{}", http.StatusUnsupportedMediaType, func(q *http.Request) { q.Header.Set("Content-Type", "text/plain") }},
+			"no type":           {"POST", "{}", http.StatusUnsupportedMediaType, func(q *http.Request) { q.Header.Del("Content-Type") }},
+			"no JSON":           {"POST", "run", http.StatusBadRequest, nil},
+			"an unknown field":  {"POST", `{"command":"rm"}`, http.StatusBadRequest, nil},
+			"more than it asks": {"POST", `{"step":"` + strings.Repeat("x", mostBody) + `"}`, http.StatusBadRequest, nil},
+		} {
+			answer := r.ask(c.method, path, c.body, c.change)
+			assert.Equal(t, c.status, answer.StatusCode, "%s: %s", path, name)
+		}
+	}
+	assert.Equal(t, http.StatusMethodNotAllowed, r.ask("POST", "/index.html", "{}", nil).StatusCode)
+	assert.Equal(t, http.StatusMethodNotAllowed, r.ask("POST", "/api/events", "{}", nil).StatusCode)
+}
+
+func TestPathsOutsideTheSiteAreRefused(t *testing.T) {
+	r := newRig(t).start()
+	for _, path := range []string{
+		"/../go.mod", "/%2e%2e/go.mod", "/..%2fgo.mod", "/assets/../../go.mod", "/assets/%2e%2e/%2e%2e/go.mod", "/assets/..%2f..%2fgo.mod",
+		"/steps/../../README.md", "/steps/01-adding/../../../go.work", "/..\\go.mod", "/%5c..%5cgo.mod", "//etc/passwd", "/etc/passwd",
+		"/steps/..%2f..%2fgo.mod/diff.html", "/steps/x/diff.html", "/01-adding/diff.html", "/x/01-adding/diff.html", "/assets/sub/live.js", "/go.mod", "/assets/", "/steps/01-adding.html%00.css",
+	} {
+		line := r.rawRequest("GET " + path + " HTTP/1.1\r\nHost: " + r.addr + "\r\nConnection: close\r\n\r\n")
+		assert.Equal(t, "HTTP/1.1 404 Not Found", line, path)
+	}
+}
+
+func TestPagesAndAssetsAreServedHardened(t *testing.T) {
+	r := newRig(t).start()
+	for path, want := range map[string][2]string{
+		"/":                          {"page index.html token=" + r.token, "text/html; charset=utf-8"},
+		"/steps/01-adding.html":      {"page steps/01-adding.html token=" + r.token, "text/html; charset=utf-8"},
+		"/steps/01-adding/diff.html": {"comparison of 01-adding token=" + r.token, "text/html; charset=utf-8"},
+		"/assets/live.js":            {"script", "text/javascript; charset=utf-8"},
+		"/search-index.js":           {"index", "text/javascript; charset=utf-8"},
+	} {
+		answer := r.ask(http.MethodGet, path, "", nil)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		assert.Equal(t, want[0], string(text), path)
+		assert.Equal(t, want[1], answer.Header.Get("Content-Type"), path)
+		assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"), path)
+		assert.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"), path)
+		csp := answer.Header.Get("Content-Security-Policy")
+		assert.Contains(t, csp, "default-src 'none'; script-src 'self';", path)
+		assert.NotContains(t, csp, "unsafe", path)
+	}
+	assert.Equal(t, http.StatusOK, r.ask(http.MethodHead, "/", "", nil).StatusCode)
+	assert.Equal(t, http.StatusOK, r.ask(http.MethodHead, "/api/events", "", nil).StatusCode)
+}
+
+func TestOnlyThisMachineIsServed(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:0"} {
+		_, err := Listen(addr)
+		assert.ErrorIs(t, err, ErrNotLoopback, addr)
+	}
+	_, err := Listen("127.0.0.1")
+	assert.Error(t, err)
+}

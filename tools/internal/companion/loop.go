@@ -1,0 +1,169 @@
+package companion
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/saves"
+)
+
+// lookEvery is how often the file is looked at in which the command keeps the progress.
+const lookEvery = 200 * time.Millisecond
+
+// place is what the loop knows. Nothing else touches it.
+type place struct {
+	server    string // names this process
+	step      *course.Step
+	runs      *learner.Runs
+	tested    map[string]runner.Status // the tests that ended in the run that goes on
+	doing     string                   // what the run that goes on says it does
+	verdict   *learner.Verdict         // of the last run of step; nil before
+	trouble   string                   // why the tests can't be run
+	forgetful string                   // why the place isn't kept
+	notice    string                   // how saves are noticed, when that isn't by events
+	unfollow  context.CancelFunc
+	saved     <-chan struct{}
+}
+
+// errEnded says that the companion is about to end.
+var errEnded = errors.New("the companion ends")
+
+// do has the loop do something, with the loop's context, and waits for its end.
+func (c *Companion) do(ctx context.Context, what func(context.Context)) error {
+	done := make(chan struct{})
+	select {
+	case c.asks <- func(ctx context.Context) { defer close(done); what(ctx) }:
+		<-done
+		return nil
+	case <-c.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loop runs the tests at first and after each save, and does what it is asked, one thing
+// at a time, until ctx ends. No run goes on when it returns.
+func (c *Companion) loop(ctx context.Context) {
+	needs := newNeeds(ctx, c.Needs)
+	defer needs.stop()
+	p := &c.place
+	p.runs = learner.NewRuns(c.tester(needs))
+	p.runs.Began = func(runner.Options) { p.tested, p.doing = map[string]runner.Status{}, "" }
+	p.runs.OnTest = func(t runner.Test) { _ = c.do(ctx, func(context.Context) { p.tested[t.Name] = t.Status }) }
+	defer p.runs.Stop()
+	defer close(c.ended) // before Stop: a run that has something to say mustn't wait for the loop
+	c.follow(ctx)
+	defer func() { p.unfollow() }()
+	c.run(ctx)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	seen := stampOf(c.Course.Root)
+	for {
+		c.show()
+		select {
+		case <-ctx.Done():
+			return
+		case what := <-c.asks:
+			what(ctx)
+		case _, ok := <-p.saved:
+			if !ok {
+				p.saved = nil
+				continue
+			}
+			c.run(ctx)
+		case end := <-p.runs.Ended():
+			c.finish(ctx, end)
+		case <-look.C:
+			if now := stampOf(c.Course.Root); now != seen {
+				seen = now
+				_ = c.Progress.Refresh() // without the file, what is known here counts
+			}
+		}
+	}
+}
+
+// tester runs tests once what they need is there.
+func (c *Companion) tester(needs *needs) learner.Tester {
+	return func(ctx context.Context, o runner.Options, onTest func(runner.Test)) (*runner.Result, error) {
+		if err := learner.CheckFolder(o); err != nil {
+			return nil, err
+		}
+		if err := needs.wait(ctx, o.Progress); err != nil {
+			return nil, err
+		}
+		return c.Test(ctx, o, onTest)
+	}
+}
+
+// run starts the tests, once a run that goes on is stopped.
+func (c *Companion) run(ctx context.Context) {
+	say := func(line string) { _ = c.do(ctx, func(context.Context) { c.place.doing = line }) }
+	c.place.runs.Start(ctx, runner.Options{Step: c.place.step, Progress: say})
+}
+
+// follow looks for saves of the step that is watched, and of no other.
+func (c *Companion) follow(ctx context.Context) {
+	p := &c.place
+	if p.unfollow != nil {
+		p.unfollow()
+	}
+	p.notice = ""
+	following, cancel := context.WithCancel(ctx)
+	p.unfollow = cancel
+	notices := func(line string) {
+		go func() { _ = c.do(following, func(context.Context) { p.notice = line }) }() // Watch itself calls it, too
+	}
+	p.saved = saves.Watch(following, p.step.Dir, saves.Options{Poll: c.Poll, Notice: notices})
+}
+
+// finish takes a result, unless a newer run replaces it.
+func (c *Companion) finish(ctx context.Context, end learner.Outcome) {
+	p := &c.place
+	if !p.runs.Finish(end) || ctx.Err() != nil {
+		return
+	}
+	p.verdict, p.trouble = nil, ""
+	if end.Err != nil {
+		p.trouble = end.Err.Error()
+		c.OnTrouble(end.Err)
+		return
+	}
+	learner.Remember(c.Progress, p.step, end.Result)
+	c.save()
+	p.verdict = learner.NewVerdict(p.step, c.Progress, end.Result, false)
+	c.OnVerdict(p.verdict)
+}
+
+// save keeps the learner's place. A folder that can't be written to stops nobody; it is
+// told once.
+func (c *Companion) save() {
+	err := c.Progress.Save()
+	if err != nil && c.place.forgetful == "" {
+		c.OnTrouble(err)
+	}
+	c.place.forgetful = ""
+	if err != nil {
+		c.place.forgetful = err.Error()
+	}
+}
+
+// stamp is what changes when the progress is saved.
+type stamp struct {
+	size    int64
+	changed time.Time
+}
+
+func stampOf(root string) stamp {
+	info, err := os.Stat(progress.File(root))
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{info.Size(), info.ModTime()}
+}
