@@ -100,11 +100,14 @@ type parser struct {
 	changes []Change
 }
 
+// extended matches what git writes between the files of a patch.
+var extended = regexp.MustCompile(`^(diff|index|(old|new|deleted file|new file) mode) `)
+
 // change reads up to the end of one file's hunks, or one line above the first.
 func (p *parser) change() error {
 	old, ok := strings.CutPrefix(p.lines[p.at], "--- ")
 	if !ok {
-		if len(p.changes) > 0 && strings.TrimSpace(p.lines[p.at]) != "" && !strings.HasPrefix(p.lines[p.at], "diff ") {
+		if len(p.changes) > 0 && strings.TrimSpace(p.lines[p.at]) != "" && !extended.MatchString(p.lines[p.at]) {
 			return fmt.Errorf("%q is neither a header nor a hunk", strings.TrimSpace(p.lines[p.at]))
 		}
 		p.at++
@@ -115,6 +118,7 @@ func (p *parser) change() error {
 		return errors.New("--- is not followed by +++")
 	}
 	c := Change{Old: path(old), New: path(p.lines[p.at][4:])}
+	c.dropPrefixes()
 	p.at++
 	for p.at < len(p.lines) && strings.HasPrefix(p.lines[p.at], "@@ ") {
 		h, err := p.hunk()
@@ -137,6 +141,15 @@ func path(label string) string {
 		return ""
 	}
 	return name
+}
+
+// dropPrefixes takes away the a/ and b/ that git puts before paths.
+func (c *Change) dropPrefixes() {
+	old, fromGit := strings.CutPrefix(c.Old, "a/")
+	new, toGit := strings.CutPrefix(c.New, "b/")
+	if (fromGit || c.Old == "") && (toGit || c.New == "") {
+		c.Old, c.New = old, new
+	}
 }
 
 var position = regexp.MustCompile(`^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@`)
@@ -210,7 +223,13 @@ func (c Change) name() string {
 }
 
 // ApplyTo changes one file of a folder. The folder stays as it is when an error comes.
-func (c Change) ApplyTo(files map[string][]byte) error {
+func (c Change) ApplyTo(files map[string][]byte) error { return c.applyTo(files, exactly) }
+
+// ApplyNear is ApplyTo for a patch that is older than the file: each hunk may have moved,
+// and goes to the place nearest to the one that it names, as with git apply.
+func (c Change) ApplyNear(files map[string][]byte) error { return c.applyTo(files, nearest) }
+
+func (c Change) applyTo(files map[string][]byte, place placement) error {
 	src, exists := files[c.Old]
 	switch {
 	case c.Old != "" && !exists:
@@ -218,7 +237,7 @@ func (c Change) ApplyTo(files map[string][]byte) error {
 	case c.Old == "" && files[c.New] != nil:
 		return fmt.Errorf("apply the patch: %s is there already", c.New)
 	}
-	result, err := c.apply(string(src))
+	result, err := c.apply(string(src), place)
 	if err != nil {
 		return fmt.Errorf("apply the patch to %s: %w", c.name(), err)
 	}
@@ -231,37 +250,79 @@ func (c Change) ApplyTo(files map[string][]byte) error {
 	return nil
 }
 
-func (c Change) apply(src string) (string, error) {
+func (c Change) apply(src string, place placement) (string, error) {
 	old := strings.SplitAfter(src, "\n")
 	if old[len(old)-1] == "" {
 		old = old[:len(old)-1]
 	}
 	var b strings.Builder
-	at := 0
+	at, shift := 0, 0
 	for _, h := range c.hunks {
-		from := max(h.from-1, 0)
-		if len(h.lines) > 0 && h.onlyAdds() && h.from > 0 {
-			from = h.from // "-n,0" means: after line n
+		named := h.start()
+		from, err := place(old, h.before(), at, named+shift)
+		if err != nil {
+			return "", err
 		}
-		if from < at || from > len(old) {
-			return "", fmt.Errorf("line %d of the patch's hunk is not in the file", h.from)
-		}
+		shift = from - named
 		b.WriteString(strings.Join(old[at:from], ""))
-		at = from
-		for _, l := range h.lines {
-			if l[0] != '+' {
-				if at >= len(old) || old[at] != l[1:] {
-					return "", fmt.Errorf("line %d is not %q, as the patch says", at+1, strings.TrimSpace(l[1:]))
-				}
-				at++
-			}
-			if l[0] != '-' {
-				b.WriteString(l[1:])
-			}
-		}
+		b.WriteString(strings.Join(h.after(), ""))
+		at = from + len(h.before())
 	}
 	b.WriteString(strings.Join(old[at:], ""))
 	return b.String(), nil
+}
+
+// placement finds the line, from 0, at which lines stand in old, from line least on,
+// where the patch says that it is line named.
+type placement func(old, lines []string, least, named int) (int, error)
+
+// exactly takes the patch by its word.
+func exactly(old, lines []string, least, named int) (int, error) {
+	if named < least || named > len(old) {
+		return 0, fmt.Errorf("line %d of the patch's hunk is not in the file", named+1)
+	}
+	for i, line := range lines {
+		if named+i >= len(old) || old[named+i] != line {
+			return 0, fmt.Errorf("line %d is not %q, as the patch says", named+i+1, strings.TrimSpace(line))
+		}
+	}
+	return named, nil
+}
+
+// nearest looks above and below, farther and farther away.
+func nearest(old, lines []string, least, named int) (int, error) {
+	for distance := 0; distance <= len(old); distance++ {
+		for _, at := range []int{named - distance, named + distance} {
+			if at, err := exactly(old, lines, least, at); err == nil {
+				return at, nil
+			}
+		}
+	}
+	return exactly(old, lines, least, named)
+}
+
+// start is the line before which the hunk goes, from 0.
+func (h hunk) start() int {
+	if h.onlyAdds() && h.from > 0 {
+		return h.from // "-n,0" means: after line n
+	}
+	return max(h.from-1, 0)
+}
+
+// before is what the hunk replaces.
+func (h hunk) before() []string { return h.without('+') }
+
+// after is what the hunk puts in its place.
+func (h hunk) after() []string { return h.without('-') }
+
+func (h hunk) without(kind byte) []string {
+	var lines []string
+	for _, l := range h.lines {
+		if l[0] != kind {
+			lines = append(lines, l[1:])
+		}
+	}
+	return lines
 }
 
 func (h hunk) onlyAdds() bool {

@@ -83,3 +83,17 @@ func TestEachHunkBeginsWhereItIsInTheNewText(t *testing.T) {
 	require.Contains(t, diff, "@@ -19,7 +21,7 @@")
 	require.Contains(t, diff, "@@ -41,3 +43,4 @@")
 }
+
+func TestOlderPatchFindsItsPlace(t *testing.T) {
+	src := "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -2,2 +2,3 @@\n b\n+new\n c\n@@ -6 +7 @@\n-f\n+F\n" +
+		"diff --git a/y b/y\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/y\n@@ -0,0 +1 @@\n+made\n"
+	changes, err := Parse(src)
+	require.NoError(t, err)
+	files := folder("x", "0\n0\na\nb\nc\nd\ne\nf\n")
+	require.Error(t, changes[0].ApplyTo(files), "two lines have come above")
+	for _, c := range changes {
+		require.NoError(t, c.ApplyNear(files))
+	}
+	assert.Equal(t, folder("x", "0\n0\na\nb\nnew\nc\nd\ne\nF\n", "y", "made\n"), files)
+	assert.ErrorContains(t, changes[0].ApplyNear(folder("x", "a\nc\nb\n")), `is not "b"`)
+}
