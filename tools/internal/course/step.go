@@ -21,6 +21,7 @@ type Step struct {
 	Name        string // "06-pooling"
 	Title       string
 	Summary     string // one line, for lists
+	Measures    string // the claim that its tests measure, in half a line
 	Minutes     int    // an estimate, for somebody new to the subject
 	BuildsOn    []int
 	Tracks      []string
@@ -48,6 +49,7 @@ type Task struct {
 type frontMatter struct {
 	Title    string   `yaml:"title"`
 	Summary  string   `yaml:"summary"`
+	Measures string   `yaml:"measures"`
 	Minutes  int      `yaml:"minutes"`
 	BuildsOn []int    `yaml:"builds_on"`
 	Tracks   []string `yaml:"tracks"`
@@ -107,7 +109,7 @@ func newStep(root, path string, m frontMatter) *Step {
 	number, _ := strconv.Atoi(name[:2]) // the glob of Open saw two digits
 	s := &Step{
 		Number: number, Slug: name[3:], Name: name,
-		Title: m.Title, Summary: m.Summary, Minutes: m.Minutes,
+		Title: m.Title, Summary: m.Summary, Measures: m.Measures, Minutes: m.Minutes,
 		BuildsOn: m.BuildsOn, Tracks: m.Tracks, Learned: m.Learned,
 		Dir:         filepath.Join(root, "steps", name),
 		SolutionDir: filepath.Join(root, "solutions", name),

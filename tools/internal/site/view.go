@@ -128,6 +128,7 @@ type DiffLine struct {
 
 // HomeView is what home shows beside its text.
 type HomeView struct {
+	Start   template.HTML // the section "Start" of home's text, without its heading; the rest is in Page.Body
 	Parts   []PartView
 	Journey template.HTML // the chart of the whole workshop; "" until it is measured
 }

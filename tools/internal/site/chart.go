@@ -1,0 +1,197 @@
+package site
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"html/template"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/yuin/goldmark/util"
+
+	"example.com/boxoffice/tools/internal/excerpt"
+)
+
+// journeyFile holds the measurements of the whole workshop, for home.
+const journeyFile = "site/data/journey.json"
+
+// chart draws the measurements that a fence names.
+func (d *document) chart(w util.BufWriter, offset int, f excerpt.Fence) {
+	if f.File == "" {
+		d.failed(w, offset, "a chart without a file=")
+		return
+	}
+	c, err := d.site.readChart(f.File)
+	if err != nil {
+		d.failed(w, offset, "draws %s: %v", f.File, err)
+		return
+	}
+	w.WriteString(string(c.draw()))
+}
+
+// measuredJourney is home's chart; "" until it is measured.
+func (s *Site) measuredJourney(b *build) template.HTML {
+	c, err := s.readChart(journeyFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ""
+	case err != nil:
+		b.findings = append(b.findings, Finding{File: journeyFile, What: err.Error()})
+		return ""
+	}
+	return c.draw()
+}
+
+// readChart reads a file of measurements, from the course's root, and checks it.
+func (s *Site) readChart(file string) (*Chart, error) {
+	src, err := os.ReadFile(filepath.Join(s.course.Root, filepath.FromSlash(file)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("it isn't there (%w)", fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(src))
+	decoder.DisallowUnknownFields()
+	c := new(Chart)
+	if err := decoder.Decode(c); err != nil {
+		return nil, err
+	}
+	return c, c.check()
+}
+
+// check finds the first thing that a chart lacks.
+func (c *Chart) check() error {
+	for field, value := range map[string]string{
+		"title": c.Title, "conclusion": c.Conclusion, "unit": c.Unit,
+		"machine": c.Machine, "versions": c.Versions, "command": c.Command, "date": c.Date,
+	} {
+		if strings.TrimSpace(value) == "" {
+			return fmt.Errorf("there is no %s", field)
+		}
+	}
+	if len(c.Columns) == 0 || len(c.Rows) == 0 {
+		return errors.New("there are no columns or no rows")
+	}
+	for _, row := range c.Rows {
+		if len(row.Values) != len(c.Columns) {
+			return fmt.Errorf("the row %q has %d values for %d columns", row.Name, len(row.Values), len(c.Columns))
+		}
+		for _, value := range row.Values {
+			if value < 0 || c.Logarithm && value == 0 {
+				return fmt.Errorf("the row %q has the value %s, which has no bar", row.Name, figureText(value))
+			}
+		}
+	}
+	return nil
+}
+
+// The sizes of a chart, in pixels but for widest. Bars are percents of the width and text
+// is as large as elsewhere, so that it stays legible on a narrow screen.
+const (
+	rowHead   = 22 // of the row's name
+	barHead   = 17 // of the column's name, above its bar
+	barHeight = 14
+	barGap    = 4
+	rowGap    = 14
+	widest    = 74.0 // percent, of the longest bar; its value stands beside it
+)
+
+// draw makes the figure: the bars, the conclusion below them, and the numbers in a table.
+func (c *Chart) draw() template.HTML {
+	var b strings.Builder
+	b.WriteString(`<figure class="chart">`)
+	c.bars(&b)
+	fmt.Fprintf(&b, `<figcaption>%s <span class="note">%s</span></figcaption>`, inline(c.Conclusion), html.EscapeString(c.scale()))
+	c.table(&b)
+	b.WriteString("</figure>\n")
+	return template.HTML(b.String())
+}
+
+// scale says what the bars' lengths mean.
+func (c *Chart) scale() string {
+	if c.Logarithm {
+		return "In " + c.Unit + ", drawn in powers of ten: a bar that is a little longer is much more."
+	}
+	return "In " + c.Unit + "."
+}
+
+func (c *Chart) bars(b *strings.Builder) {
+	row := rowHead + len(c.Columns)*(barHead+barHeight+barGap) + rowGap
+	fmt.Fprintf(b, `<svg width="100%%" height="%d" role="img" aria-label="%s">`, row*len(c.Rows)-rowGap, html.EscapeString(c.Title+". "+c.Conclusion))
+	for i, r := range c.Rows {
+		y := i * row
+		fmt.Fprintf(b, `<text class="row" x="0" y="%d">%s</text>`, y+barHead-2, html.EscapeString(r.Name))
+		y += rowHead
+		for j, value := range r.Values {
+			percent := widest * c.length(value)
+			fmt.Fprintf(b, `<text class="label" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
+			fmt.Fprintf(b, `<rect class="bar bar-%d" x="0" y="%d" width="%.2f%%" height="%d" rx="2"/>`, j+1, y+barHead, max(percent, 0.4), barHeight)
+			fmt.Fprintf(b, `<text class="value" x="%.2f%%" dx="7" y="%d">%s</text>`, max(percent, 0.4), y+barHead+barHeight-2, figureText(value))
+			y += barHead + barHeight + barGap
+		}
+	}
+	b.WriteString("</svg>")
+}
+
+// length is how long the bar of a value is, from 0 to 1, the longest being 1.
+func (c *Chart) length(value float64) float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, row := range c.Rows {
+		for _, v := range row.Values {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if !c.Logarithm {
+		if high == 0 {
+			return 0
+		}
+		return value / high
+	}
+	// The bars begin at a power of ten below the least value, so that it has one too.
+	begin := math.Ceil(math.Log10(low)) - 1
+	return (math.Log10(value) - begin) / (math.Log10(high) - begin)
+}
+
+// table holds the numbers, and where they come from, folded.
+func (c *Chart) table(b *strings.Builder) {
+	b.WriteString(`<details><summary>The numbers, and how they were measured</summary>` +
+		`<div class="table" tabindex="0" role="group" aria-label="Table"><table><thead><tr><td></td>`)
+	for _, column := range c.Columns {
+		fmt.Fprintf(b, `<th scope="col" class="right">%s</th>`, html.EscapeString(column))
+	}
+	b.WriteString("</tr></thead><tbody>")
+	for _, row := range c.Rows {
+		fmt.Fprintf(b, `<tr><th scope="row">%s</th>`, html.EscapeString(row.Name))
+		for _, value := range row.Values {
+			fmt.Fprintf(b, `<td class="right">%s</td>`, figureText(value))
+		}
+		b.WriteString("</tr>")
+	}
+	fmt.Fprintf(b, "</tbody></table></div><p>%s, in %s. %s. %s. Measured on %s with <code>%s</code>.</p></details>",
+		html.EscapeString(c.Title), html.EscapeString(c.Unit), inline(strings.TrimSuffix(c.Machine, ".")), inline(strings.TrimSuffix(c.Versions, ".")),
+		html.EscapeString(c.Date), html.EscapeString(c.Command))
+}
+
+// figureText is a number with commas between thousands: "1,204", "0.59".
+func figureText(value float64) string {
+	digits, rest, point := strings.Cut(strconv.FormatFloat(value, 'f', -1, 64), ".")
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	if point {
+		b.WriteString("." + rest)
+	}
+	return b.String()
+}

@@ -1,0 +1,141 @@
+package site
+
+import (
+	"html/template"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/boxoffice/tools/internal/patch"
+)
+
+// Diff compares two sets of files by their slash-separated paths. From and to are what
+// the sides are called: "starter", "solution".
+func Diff(from, to string, before, after map[string][]byte) *DiffView {
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string][]byte{}
+	}
+	maps.Copy(all, after)
+	d := &DiffView{From: from, To: to}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		old, left := before[name]
+		new, right := after[name]
+		if left == right && string(old) == string(new) {
+			continue
+		}
+		f := diffFile(name, string(old), string(new))
+		switch {
+		case !left:
+			f.Note = "only in the " + to
+		case !right:
+			f.Note = "only in the " + from
+		}
+		d.Files = append(d.Files, f)
+		d.Added += f.Added
+		d.Removed += f.Removed
+	}
+	return d
+}
+
+// hunkHead matches the position of a hunk.
+var hunkHead = regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
+
+func diffFile(name, old, new string) DiffFile {
+	f := DiffFile{ID: fileID(name), Name: name}
+	numbers := numbering{
+		left:  highlight(languageOf(name), old),
+		right: highlight(languageOf(name), new),
+	}
+	unified := strings.Split(strings.TrimSuffix(patch.Unified(name, name, old, new), "\n"), "\n")
+	for _, text := range unified[min(2, len(unified)):] { // below the two names
+		if m := hunkHead.FindStringSubmatch(text); m != nil {
+			f.Hunks = append(f.Hunks, DiffHunk{Head: numbers.begin(m, old)})
+			continue
+		}
+		line, ok := numbers.line(text)
+		if !ok {
+			continue
+		}
+		last := &f.Hunks[len(f.Hunks)-1]
+		last.Lines = append(last.Lines, line)
+		switch line.Kind {
+		case "add":
+			f.Added++
+		case "del":
+			f.Removed++
+		}
+	}
+	return f
+}
+
+// numbering counts the lines of both sides while a diff is read.
+type numbering struct {
+	old, new    int
+	left, right []template.HTML
+}
+
+// begin starts to count where a hunk says, and returns its head with the declaration that
+// it stands in.
+func (n *numbering) begin(m []string, old string) string {
+	n.old, _ = strconv.Atoi(m[1]) // the pattern saw digits
+	n.new, _ = strconv.Atoi(m[2])
+	if within := enclosing(old, n.old); within != "" {
+		return m[0] + " " + within
+	}
+	return m[0]
+}
+
+// line reads a line of a unified diff. It isn't ok for what diff says about missing ends
+// of lines.
+func (n *numbering) line(text string) (l DiffLine, ok bool) {
+	switch {
+	case strings.HasPrefix(text, "-"):
+		l = DiffLine{Kind: "del", Old: n.old, HTML: at(n.left, n.old)}
+		n.old++
+	case strings.HasPrefix(text, "+"):
+		l = DiffLine{Kind: "add", New: n.new, HTML: at(n.right, n.new)}
+		n.new++
+	case strings.HasPrefix(text, "\\"):
+		return l, false
+	default:
+		l = DiffLine{Kind: "same", Old: n.old, New: n.new, HTML: at(n.right, n.new)}
+		n.old, n.new = n.old+1, n.new+1
+	}
+	return l, true
+}
+
+func at(lines []template.HTML, number int) template.HTML {
+	if number < 1 || number > len(lines) {
+		return ""
+	}
+	return lines[number-1]
+}
+
+// heading matches a line that git would name above a hunk: one that begins in the first
+// column with a word.
+var heading = regexp.MustCompile(`^[A-Za-z_]`)
+
+// enclosing is the last line above line number that begins a declaration.
+func enclosing(src string, number int) string {
+	found := ""
+	n := 0
+	for line := range strings.Lines(src) {
+		if n++; n >= number {
+			break
+		}
+		if heading.MatchString(line) {
+			found = strings.TrimSuffix(strings.TrimSpace(line), " {")
+		}
+	}
+	return found
+}
+
+var unfit = regexp.MustCompile(`[^a-z0-9]+`)
+
+// fileID is the id of a file on a page: "file-postgres-store-go".
+func fileID(name string) string {
+	return "file-" + strings.Trim(unfit.ReplaceAllString(strings.ToLower(name), "-"), "-")
+}

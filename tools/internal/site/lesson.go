@@ -1,0 +1,346 @@
+package site
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+
+	"example.com/boxoffice/tools/internal/course"
+)
+
+const (
+	tasksSection = "your-tasks"
+	notesSection = "speaker-notes"
+)
+
+// part is what stands between two headings of level 2.
+type part struct {
+	heading *ast.Heading // nil above the first
+	nodes   []ast.Node
+}
+
+// parts splits a document at its headings of level 2. The title, a heading of level 1, is
+// left out: the page has it already.
+func (d *document) parts(want string) []part {
+	list := []part{{}}
+	for n := d.root.FirstChild(); n != nil; n = n.NextSibling() {
+		h, ok := n.(*ast.Heading)
+		switch {
+		case ok && h.Level == 1:
+			if title := d.text(h); straight.Replace(title) != straight.Replace(want) {
+				d.add(n.Pos(), "the heading %q isn't the title of the front matter, %q", title, want)
+			}
+		case ok && h.Level == 2:
+			list = append(list, part{heading: h})
+		default:
+			last := &list[len(list)-1]
+			last.nodes = append(last.nodes, n)
+		}
+	}
+	return list
+}
+
+// straight undoes what typography does to quotes.
+var straight = strings.NewReplacer("’", "'", "‘", "'", "“", `"`, "”", `"`)
+
+// id is the anchor of the part.
+func (p part) id() string {
+	id, _ := p.heading.AttributeString("id")
+	return string(id.([]byte)) // set by parse
+}
+
+// lesson makes the page of a step.
+func (s *Site) lesson(b *build, step *course.Step) {
+	v := &b.view
+	v.Title, v.Summary = step.Title, step.Summary
+	v.Step = s.stepView(v.Path, step)
+	v.Prev, v.Next = s.neighbours(v.Path, step)
+	d, err := s.lessonSource(step)
+	if err != nil {
+		b.findings = append(b.findings, Finding{File: contentDir + "/steps/" + step.Name + ".md", What: err.Error()})
+		return
+	}
+	for _, p := range d.parts(step.Title) {
+		if p.heading == nil {
+			if len(p.nodes) > 0 {
+				d.add(p.nodes[0].Pos(), "text stands above the first heading of level 2, where no page shows it")
+			}
+			continue
+		}
+		b.section(d, p)
+	}
+	for _, t := range v.Step.Tasks {
+		if t.Body == "" {
+			d.add(0, "no paragraph of \"Your tasks\" begins with **Task %d.**", t.Number)
+		}
+	}
+	s.checkTests(d, step)
+	b.take(d)
+}
+
+func (s *Site) lessonSource(step *course.Step) (*document, error) {
+	file := contentDir + "/steps/" + step.Name + ".md"
+	src, err := readSource(s.course.Root, file, "steps/"+step.Name+".html")
+	if err != nil {
+		return nil, err
+	}
+	return s.parse(src), nil
+}
+
+// section adds a part of the lesson to the page, its table of contents and the search.
+func (b *build) section(d *document, p part) {
+	v := &b.view
+	section := Section{ID: p.id(), Title: d.text(p.heading)}
+	v.Contents = append(v.Contents, Heading{2, section.ID, section.Title})
+	b.index(d, v.Step.Number+" "+v.Title, section.Title, section.ID, p.nodes)
+	switch section.ID {
+	case tasksSection:
+		section.Tasks = true
+		b.tasks(d, &section, p.nodes)
+	case notesSection:
+		section.Folded = true
+		section.Body = d.html(unfolded(d, p.nodes)...)
+	default:
+		section.Body = d.html(p.nodes...)
+		v.Contents = append(v.Contents, d.headings(p.nodes)...)
+	}
+	v.Step.Sections = append(v.Step.Sections, section)
+}
+
+// headings are the headings of level 3 among some blocks.
+func (d *document) headings(nodes []ast.Node) []Heading {
+	var list []Heading
+	for _, n := range nodes {
+		if h, ok := n.(*ast.Heading); ok && h.Level == 3 {
+			list = append(list, Heading{3, part{heading: h}.id(), d.text(h)})
+		}
+	}
+	return list
+}
+
+// taskLead matches the words that begin a task.
+var taskLead = regexp.MustCompile(`^Task (\d+)\.$`)
+
+// tasks gives each task of the page the blocks from its lead on. What stands below the
+// list of the last task, as a paragraph of its own, is about all of them.
+func (b *build) tasks(d *document, section *Section, nodes []ast.Node) {
+	of := map[int][]ast.Node{}
+	at := 0
+	for _, n := range nodes {
+		if number := d.taskOf(n); number > 0 {
+			at = number
+			if at > len(b.view.Step.Tasks) {
+				d.add(n.Pos(), "the front matter has no task %d", at)
+				return
+			}
+		}
+		of[at] = append(of[at], n)
+	}
+	if last := of[at]; at > 0 && at == len(b.view.Step.Tasks) {
+		if end := len(last) - 1; last[end].Kind() == ast.KindParagraph && slices.ContainsFunc(last, isList) {
+			section.After = d.html(last[end])
+			of[at] = last[:end]
+		}
+	}
+	section.Body = d.html(of[0]...)
+	for i := range b.view.Step.Tasks {
+		t := &b.view.Step.Tasks[i]
+		t.Body = d.html(of[t.Number]...)
+		b.view.Contents = append(b.view.Contents, Heading{3, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, t.Title)})
+	}
+}
+
+func isList(n ast.Node) bool { return n.Kind() == ast.KindList }
+
+// taskOf is the number of the task that a paragraph begins, 0 for others. Its lead
+// ("**Task 1.**") is taken away: the page has it as a heading.
+func (d *document) taskOf(n ast.Node) int {
+	lead, ok := n.FirstChild().(*ast.Emphasis)
+	if !ok || n.Kind() != ast.KindParagraph || lead.Level != 2 {
+		return 0
+	}
+	m := taskLead.FindStringSubmatch(d.text(lead))
+	if m == nil {
+		return 0
+	}
+	if after, ok := lead.NextSibling().(*ast.Text); ok {
+		after.Segment = after.Segment.TrimLeftSpace(d.body)
+	}
+	n.RemoveChild(n, lead)
+	number, _ := strconv.Atoi(m[1]) // the pattern saw digits
+	return number
+}
+
+// unfolded leaves out the HTML that folds a text: <details>, its summary, its end.
+func unfolded(d *document, nodes []ast.Node) []ast.Node {
+	return slices.DeleteFunc(slices.Clone(nodes), func(n ast.Node) bool {
+		block, ok := n.(*ast.HTMLBlock)
+		if !ok {
+			return false
+		}
+		text := strings.TrimSpace(string(block.Lines().Value(d.body)))
+		return strings.HasPrefix(text, "<details") || strings.HasPrefix(text, "<summary") || strings.HasPrefix(text, "</details")
+	})
+}
+
+// stepView is what all pages of a step know about it. Links lead from the page at path.
+func (s *Site) stepView(path string, step *course.Step) *StepView {
+	v := &StepView{
+		Number: fmt.Sprintf("%02d", step.Number), Name: step.Name,
+		Title: step.Title, Summary: step.Summary, Measures: step.Measures, Minutes: step.Minutes,
+		Lesson:   stepLink(path, step),
+		Mistakes: pageLink(path, "mistakes/"+step.Name+".html", "Mistakes that these tests catch"),
+		Changes:  pageLink(path, "changes/"+step.Name+".html", "What changed"),
+	}
+	for _, number := range step.BuildsOn {
+		if before := s.course.Step(number); before != nil {
+			v.BuildsOn = append(v.BuildsOn, stepLink(path, before))
+		}
+	}
+	for _, line := range step.Learned {
+		v.Learned = append(v.Learned, inline(line))
+	}
+	for _, t := range step.Tasks {
+		task := TaskView{Number: t.Number, Title: t.Title, Tests: t.Tests}
+		for _, hint := range t.Hints {
+			task.Hints = append(task.Hints, paragraphs(hint))
+		}
+		v.Tasks = append(v.Tasks, task)
+	}
+	return v
+}
+
+// neighbours are the pages before and after a step's: other steps, and before the first
+// one the first guide.
+func (s *Site) neighbours(path string, step *course.Step) (prev, next *Link) {
+	i := slices.Index(s.course.Steps, step)
+	switch {
+	case i > 0:
+		l := stepLink(path, s.course.Steps[i-1])
+		prev = &l
+	case len(s.guides) > 0:
+		l := guideLink(path, s.guides[0])
+		prev = &l
+	}
+	if after := s.course.Next(step); after != nil {
+		l := stepLink(path, after)
+		next = &l
+	}
+	return prev, next
+}
+
+// testName matches the beginning of a test.
+var testName = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+
+// checkTests finds tests of the front matter that no test file has.
+func (s *Site) checkTests(d *document, step *course.Step) {
+	known, err := testsOf(step)
+	if err != nil {
+		d.add(0, "%v", err)
+		return
+	}
+	for _, t := range step.Tasks {
+		for _, test := range t.Tests {
+			if !known[test] {
+				line := lineOf(d.head, test) + 1
+				d.findings = append(d.findings, Finding{d.file, line, fmt.Sprintf("task %d names %s, which no test file has", t.Number, test)})
+			}
+		}
+	}
+}
+
+// testsOf are the names of a step's tests.
+func testsOf(step *course.Step) (map[string]bool, error) {
+	files, err := step.TestFiles()
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for _, file := range files {
+		src, err := os.ReadFile(filepath.Join(step.SolutionDir, filepath.FromSlash(file)))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range testName.FindAllSubmatch(src, -1) {
+			names[string(m[1])] = true
+		}
+	}
+	return names, nil
+}
+
+// notes makes the page with the speaker notes of all lessons.
+func (s *Site) notes(b *build) {
+	v := &b.view
+	v.Title, v.Summary = "Speaker notes", "What to say and to draw, where people get stuck, and how long each part takes, step by step."
+	for _, step := range s.course.Steps {
+		d, err := s.lessonSource(step)
+		if err != nil {
+			continue // the lesson's own page says it
+		}
+		d.page = v.Path
+		for _, p := range d.parts(step.Title) {
+			if p.heading == nil || p.id() != notesSection {
+				continue
+			}
+			note := NotesView{Step: stepLink(v.Path, step), Body: d.html(unfolded(d, p.nodes)...)}
+			v.Notes = append(v.Notes, note)
+			v.Contents = append(v.Contents, Heading{2, "notes-" + note.Step.Number, note.Step.Number + " " + step.Title})
+		}
+		b.take(d)
+	}
+}
+
+// guide makes a page of text.
+func (s *Site) guide(b *build, g *guide) {
+	v := &b.view
+	v.Title, v.Summary = g.Title, g.Summary
+	d := s.parse(g.source)
+	var body bytes.Buffer
+	for _, p := range d.parts(g.Title) {
+		b.text(d, p, &body)
+	}
+	v.Body = template.HTML(body.String())
+	v.Prev, v.Next = s.guidesAround(v.Path, g)
+	if g.page == instructorPage {
+		s.timetables(b)
+	}
+	b.take(d)
+}
+
+// text adds a part of a page of text: its heading, what follows, and their places in the
+// table of contents and the search.
+func (b *build) text(d *document, p part, to *bytes.Buffer) {
+	heading, id := "", ""
+	if p.heading != nil {
+		heading, id = d.text(p.heading), p.id()
+		b.view.Contents = append(b.view.Contents, Heading{2, id, heading})
+		to.WriteString(string(d.html(p.heading)))
+	}
+	if p.heading != nil || len(p.nodes) > 0 {
+		b.index(d, b.view.Title, heading, id, p.nodes)
+	}
+	to.WriteString(string(d.html(p.nodes...)))
+	b.view.Contents = append(b.view.Contents, d.headings(p.nodes)...)
+}
+
+// guidesAround are the guides before and after one.
+func (s *Site) guidesAround(path string, g *guide) (prev, next *Link) {
+	i := slices.Index(s.guides, g)
+	if i > 0 {
+		l := guideLink(path, s.guides[i-1])
+		prev = &l
+	}
+	if i+1 < len(s.guides) {
+		l := guideLink(path, s.guides[i+1])
+		next = &l
+	}
+	return prev, next
+}

@@ -1,0 +1,158 @@
+package site
+
+import (
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+)
+
+// scanned is what the checks want to know of a rendered page.
+type scanned struct {
+	ids     map[string]bool
+	links   []string // the values of href and src, as they stand there
+	styles  []string // the linked style sheets
+	scripts []string // the linked scripts
+	inline  [2]string
+	faults  []string // what isn't valid HTML
+}
+
+const (
+	inlineScript = iota
+	inlineStyle
+)
+
+var (
+	tag       = regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^>"]|"[^"]*")*)>`)
+	attr      = regexp.MustCompile(`\s([a-zA-Z-]+)="([^"]*)"`)
+	void      = words("area base br col embed hr img input link meta source track wbr")
+	block     = words("address article aside blockquote details div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section table ul")
+	rawText   = words("script style")
+	phrasing  = words("p h1 h2 h3 h4 h5 h6") // hold no blocks
+	addresses = words("href src")
+)
+
+func words(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		set[w] = true
+	}
+	return set
+}
+
+// scan reads a rendered page. It knows HTML as the templates and goldmark write it:
+// attributes in double quotes, every element closed.
+func scan(page string) *scanned {
+	s := &scanned{ids: map[string]bool{}}
+	var open []string
+	for at := 0; ; {
+		m := tag.FindStringSubmatchIndex(page[at:])
+		if m == nil {
+			break
+		}
+		closing := m[2] != m[3]
+		name := strings.ToLower(page[at+m[4] : at+m[5]])
+		attributes := page[at+m[6] : at+m[7]]
+		at += m[1]
+		switch {
+		case closing:
+			open = s.close(open, name)
+		case rawText[name]:
+			s.attributes(name, attributes)
+			at += s.raw(name, page[at:])
+		default:
+			s.attributes(name, attributes)
+			s.within(open, name)
+			if !void[name] && !strings.HasSuffix(attributes, "/") {
+				open = append(open, name)
+			}
+		}
+	}
+	for _, name := range open {
+		s.fault("<%s> is never closed", name)
+	}
+	return s
+}
+
+func (s *scanned) fault(format string, args ...any) {
+	s.faults = append(s.faults, fmt.Sprintf(format, args...))
+}
+
+// close takes an element away, and with it those that should have been closed before.
+func (s *scanned) close(open []string, name string) []string {
+	for i := len(open) - 1; i >= 0; i-- {
+		if open[i] != name {
+			continue
+		}
+		if i < len(open)-1 {
+			s.fault("</%s> comes while <%s> is still open", name, strings.Join(open[i+1:], "> <"))
+		}
+		return open[:i]
+	}
+	s.fault("</%s> closes what isn't open", name)
+	return open
+}
+
+// within looks whether an element may stand where it does.
+func (s *scanned) within(open []string, name string) {
+	if len(open) == 0 {
+		return
+	}
+	if parent := open[len(open)-1]; block[name] && phrasing[parent] {
+		s.fault("<%s> stands inside of <%s>", name, parent)
+	}
+	if name == "a" {
+		for _, parent := range open {
+			if parent == "a" {
+				s.fault("a link stands inside of a link")
+			}
+		}
+	}
+}
+
+// raw passes over a script or a style, whose text has no tags, and returns its length.
+func (s *scanned) raw(name, rest string) int {
+	end := strings.Index(rest, "</"+name)
+	if end < 0 {
+		s.fault("<%s> is never closed", name)
+		return len(rest)
+	}
+	kind := inlineStyle
+	if name == "script" {
+		kind = inlineScript
+	}
+	s.inline[kind] += rest[:end]
+	return end + len("</"+name) + 1
+}
+
+func (s *scanned) attributes(name, text string) {
+	if !strings.Contains(text, "=") {
+		return
+	}
+	values := map[string]string{}
+	for _, m := range attr.FindAllStringSubmatch(text, -1) {
+		key, value := m[1], html.UnescapeString(m[2])
+		if _, twice := values[key]; twice {
+			s.fault("<%s> has two attributes %s", name, key)
+		}
+		values[key] = value
+		if addresses[key] {
+			s.links = append(s.links, value)
+		}
+	}
+	if id, ok := values["id"]; ok {
+		if s.ids[id] {
+			s.fault("the id %q is there twice", id)
+		}
+		s.ids[id] = true
+	}
+	if _, ok := values["style"]; ok {
+		s.fault("<%s> has a style attribute, which the companion's browser ignores", name)
+	}
+	switch {
+	case name == "link" && values["rel"] == "stylesheet":
+		s.styles = append(s.styles, values["href"])
+	case name == "script" && values["src"] != "":
+		s.scripts = append(s.scripts, values["src"])
+	}
+}
