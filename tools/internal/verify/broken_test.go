@@ -55,6 +55,9 @@ func TestBrokenText(t *testing.T) {
 			[]string{lesson1, "line 16 pulls code from main.go"}},
 		{"region of a code block", "links", func(f fixture) { f.replace(solution, "// region total", "// region totals") },
 			[]string{lesson1, "line 16 pulls region total from solutions/01-price/main.go"}},
+		{"site", "site", func(f fixture) {
+			f.write("site/findings", lesson1+":14: links to guides/x.html\n"+lesson2+":3: no alternative text\n")
+		}, []string{lesson1 + ":14: links to guides/x.html", lesson2 + ":3: no alternative text"}},
 		{"minutes in a table", "minutes", func(f fixture) { f.replace("README.md", "15 min", "20 min") },
 			[]string{"README.md", "line 6 says 20 minutes for 02-limit, its lesson says 15"}},
 		{"minutes of a track", "minutes", func(f fixture) { f.replace("site/content/half-day.md", "25", "30") },

@@ -27,6 +27,7 @@ func checks() []check {
 		{"modules", "the modules agree on versions and can be built by themselves", once(modules)},
 		{"imports", "the API's code imports nothing of tools, and tools keeps its arrows", once(imports)},
 		{"links", "links and code references of the site lead somewhere", once(links)},
+		{"site", "the site renders: regions, links and anchors, alternative texts, tracks, and pages that are light enough (compiles tools/cmd/site)", whole(rendered)},
 		{"minutes", "the stated minutes of steps and tracks add up", whole(minutes)},
 		{"size", fmt.Sprintf("the last solution has fewer than %d lines of code without tests", maxLines), whole(size)},
 		{"gofmt", "Go files are formatted", once(gofmt)},

@@ -124,6 +124,17 @@ func (w *work) codeReference(page string, number int, fence string) {
 	}
 }
 
+// rendered has the site checked by the command that renders it, which compiles what this
+// one must not: its findings are lines "file:line: what".
+func rendered(w *work) {
+	out, err := w.command(w.Course.Root).run(w.ctx, "go", "run", "./tools/cmd/site", "check")
+	if err != nil {
+		for line := range strings.Lines(firstOf(out, err)) {
+			w.list = append(w.list, strings.TrimSpace(line))
+		}
+	}
+}
+
 // minutes checks stated times against the lessons' front matter: a line of a page
 // that names one step with "N min", and a page about a track (front matter "track:
 // half-day" and "minutes: 240") against the sum of its steps.
