@@ -103,14 +103,12 @@ func tokens(language, src string) []colored {
 	if language == "go" {
 		return goTokens(src)
 	}
-	plain := []colored{{text: src}}
-	lexer := lexers.Get(languages[language])
-	if languages[language] == "" || lexer == nil {
-		return plain
+	if languages[language] == "" {
+		return []colored{{text: src}}
 	}
-	found, err := lexer.Tokenise(&chroma.TokeniseOptions{State: "root"}, src)
+	found, err := lexers.Get(languages[language]).Tokenise(&chroma.TokeniseOptions{State: "root"}, src)
 	if err != nil {
-		return plain
+		return []colored{{text: src}}
 	}
 	var list []colored
 	for _, t := range found.Tokens() {

@@ -23,7 +23,6 @@ const (
 )
 
 var (
-	tag       = regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^>"]|"[^"]*")*)>`)
 	attr      = regexp.MustCompile(`\s([a-zA-Z-]+)="([^"]*)"`)
 	void      = words("area base br col embed hr img input link meta source track wbr")
 	block     = words("address article aside blockquote details div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section table ul")
@@ -45,33 +44,67 @@ func words(list string) map[string]bool {
 func scan(page string) *scanned {
 	s := &scanned{ids: map[string]bool{}}
 	var open []string
-	for at := 0; ; {
-		m := tag.FindStringSubmatchIndex(page[at:])
-		if m == nil {
+	for rest := page; ; {
+		t, after, ok := nextTag(rest)
+		if !ok {
 			break
 		}
-		closing := m[2] != m[3]
-		name := strings.ToLower(page[at+m[4] : at+m[5]])
-		attributes := page[at+m[6] : at+m[7]]
-		at += m[1]
+		rest = after
 		switch {
-		case closing:
-			open = s.close(open, name)
-		case rawText[name]:
-			s.attributes(name, attributes)
-			at += s.raw(name, page[at:])
-		default:
-			s.attributes(name, attributes)
-			s.within(open, name)
-			if !void[name] && !strings.HasSuffix(attributes, "/") {
-				open = append(open, name)
-			}
+		case t.closes:
+			open = s.close(open, t.name)
+			continue
+		case rawText[t.name]:
+			rest = rest[s.raw(t.name, rest):]
+		case !void[t.name] && !strings.HasSuffix(t.attributes, "/"):
+			s.within(open, t.name)
+			open = append(open, t.name)
 		}
+		s.attributes(t.name, t.attributes)
 	}
 	for _, name := range open {
 		s.fault("<%s> is never closed", name)
 	}
 	return s
+}
+
+// htmlTag is a tag as it stands in a page.
+type htmlTag struct {
+	name       string
+	attributes string
+	closes     bool
+}
+
+// nextTag finds the first tag of a text, and what follows it. A > inside of a quoted
+// value doesn't end it.
+func nextTag(text string) (t htmlTag, after string, ok bool) {
+	for {
+		begin := strings.IndexByte(text, '<')
+		if begin < 0 || begin+1 == len(text) {
+			return t, "", false
+		}
+		text = text[begin+1:]
+		text, t.closes = strings.CutPrefix(text, "/")
+		length := 0
+		for length < len(text) && isLetterOrDigit(text[length]) {
+			length++
+		}
+		end, quoted := length, false
+		for end < len(text) && (quoted || text[end] != '>') {
+			if text[end] == '"' {
+				quoted = !quoted
+			}
+			end++
+		}
+		if length > 0 && end < len(text) {
+			t.name, t.attributes = text[:length], text[length:end]
+			return t, text[end+1:], true
+		}
+	}
+}
+
+func isLetterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 func (s *scanned) fault(format string, args ...any) {

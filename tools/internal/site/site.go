@@ -100,11 +100,10 @@ func place(g *guide) int {
 
 // list names the pages.
 func (s *Site) list() {
-	if home, found := s.readHome(); home != nil {
+	home, found := s.readHome()
+	s.findings = append(s.findings, found...)
+	if home != nil {
 		s.page("index.html", "home", home.file, func(b *build) { s.home(b, home) })
-		s.findings = append(s.findings, found...)
-	} else {
-		s.findings = append(s.findings, found...)
 	}
 	for _, step := range s.course.Steps {
 		lesson := contentDir + "/steps/" + step.Name + ".md"
@@ -114,10 +113,11 @@ func (s *Site) list() {
 		s.page("changes/"+step.Name+".html", "changes", answers, func(b *build) { s.changes(b, step) })
 	}
 	for _, g := range s.guides {
-		s.page(g.page, "guide", g.file, func(b *build) { s.guide(b, g) })
-	}
-	if len(s.course.Steps) > 0 {
-		s.page("guides/speaker-notes.html", "notes", contentDir+"/steps", s.notes)
+		kind := "guide"
+		if g.page == notesPage {
+			kind = "notes"
+		}
+		s.page(g.page, kind, g.file, func(b *build) { s.guide(b, g) })
 	}
 }
 

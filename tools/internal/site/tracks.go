@@ -10,10 +10,7 @@ import (
 	"example.com/boxoffice/tools/internal/course"
 )
 
-const (
-	tracksFile     = contentDir + "/tracks.yaml"
-	instructorPage = "guides/instructor.html"
-)
+const tracksFile = contentDir + "/tracks.yaml"
 
 // track is a course for a room, as tracks.yaml has it.
 type track struct {
