@@ -3,6 +3,7 @@ package companion
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/saves"
+	"example.com/boxoffice/tools/internal/services"
 )
 
 // lookEvery is how often the file is looked at in which the command keeps the progress.
@@ -131,8 +133,8 @@ func (c *Companion) finish(ctx context.Context, end learner.Outcome) {
 	}
 	p.verdict, p.trouble = nil, ""
 	if end.Err != nil {
-		p.trouble = end.Err.Error()
-		c.OnTrouble(end.Err)
+		p.trouble = troubleText(end.Err)
+		c.OnTrouble(errors.New(p.trouble))
 		return
 	}
 	learner.Remember(c.Progress, p.step, end.Result)
@@ -141,17 +143,28 @@ func (c *Companion) finish(ctx context.Context, end learner.Outcome) {
 	c.OnVerdict(p.verdict)
 }
 
+// troubleText says what keeps tests from running, and what to run next.
+func troubleText(err error) string {
+	var folder *learner.MissingFolderError
+	var service *services.NotFoundError
+	if errors.As(err, &folder) || errors.As(err, &service) {
+		return err.Error() // they say it themselves
+	}
+	return fmt.Sprintf("The tests can't be run: %v\n  next: go tool workshop doctor", err)
+}
+
 // save keeps the learner's place. A folder that can't be written to stops nobody; it is
 // told once.
 func (c *Companion) save() {
 	err := c.Progress.Save()
-	if err != nil && c.place.forgetful == "" {
-		c.OnTrouble(err)
+	if err == nil {
+		c.place.forgetful = ""
+		return
 	}
-	c.place.forgetful = ""
-	if err != nil {
-		c.place.forgetful = err.Error()
+	if c.place.forgetful == "" {
+		c.OnTrouble(fmt.Errorf("your place isn't remembered: %w\n  next: go tool workshop doctor", err))
 	}
+	c.place.forgetful = err.Error()
 }
 
 // stamp is what changes when the progress is saved.

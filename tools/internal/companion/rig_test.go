@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +23,6 @@ import (
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/course/coursetest"
-	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -133,24 +133,50 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// result is what the tests of step 1 really say of some code, "" for the starter's.
-func (r *rig) result(main string) *runner.Result {
-	r.t.Helper()
-	step := coursetest.New(r.t).Step(1)
-	if main != "" {
-		coursetest.Write(r.t, filepath.Join(step.Dir, "main.go"), main)
-	}
-	result, err := runner.Run(r.t.Context(), runner.Options{Step: step}, nil)
-	require.NoError(r.t, err)
-	return result
+// sample is what the tests of step 1 really say.
+type sample struct {
+	result *runner.Result
+	err    error
 }
 
-func (r *rig) green() *runner.Result {
-	r.t.Helper()
-	result, err := runner.Run(r.t.Context(), runner.Options{Step: r.course.Step(1), Solution: true}, nil)
-	require.NoError(r.t, err)
-	return result
+// samples are made once: of the starter, the solution, and code that doesn't compile.
+var samples = map[string]func(*testing.T) sample{}
+
+func init() {
+	for name, o := range map[string]struct {
+		main     string
+		solution bool
+	}{"red": {}, "green": {solution: true}, "broken": {main: broken}} {
+		var once sync.Once
+		var made sample
+		samples[name] = func(t *testing.T) sample {
+			once.Do(func() {
+				step := coursetest.New(t).Step(1)
+				if o.main != "" {
+					coursetest.Write(t, filepath.Join(step.Dir, "main.go"), o.main)
+				}
+				made.result, made.err = runner.Run(t.Context(), runner.Options{Step: step, Solution: o.solution}, nil)
+			})
+			return made
+		}
+	}
 }
+
+// broken is code that doesn't compile.
+const broken = "package main\n\nfunc main() { x }\n"
+
+func (r *rig) sample(name string) *runner.Result {
+	r.t.Helper()
+	made := samples[name](r.t)
+	require.NoError(r.t, made.err)
+	result := *made.result
+	result.Tests = slices.Clone(result.Tests)
+	return &result
+}
+
+func (r *rig) red() *runner.Result    { r.t.Helper(); return r.sample("red") }
+func (r *rig) green() *runner.Result  { r.t.Helper(); return r.sample("green") }
+func (r *rig) broken() *runner.Result { r.t.Helper(); return r.sample("broken") }
 
 // save changes a file of step 1, as an editor does.
 func (r *rig) save(content string) {
@@ -299,5 +325,3 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
-
-var _ learner.Tester = (*rig)(nil).test
