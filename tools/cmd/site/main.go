@@ -34,18 +34,22 @@ func newRootCmd() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBuildCmd(), newCheckCmd(), newServeCmd())
+	root.AddCommand(newBuildCmd(), newCheckCmd(), newServeCmd(), newStartCmd())
 	return root
 }
 
 // report prints what a command returned, and gives the exit code.
 func report(err error) int {
 	var found site.Findings
+	var start *startError
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, context.Canceled):
 		return 130
+	case errors.As(err, &start):
+		fmt.Fprintf(os.Stderr, "workshop: %v\n", err)
+		return start.code
 	case errors.As(err, &found):
 		fmt.Fprintf(os.Stderr, "%v\n", err)
 	default:

@@ -279,7 +279,7 @@ func (d *doctor) checkWatching(ctx context.Context) finding {
 	}
 }
 
-// warm downloads and compiles what all steps and their tests need.
+// warm downloads and compiles what all steps and their tests need, and the companion.
 func (d *doctor) warm(ctx context.Context) finding {
 	fmt.Fprintf(d.e.stderr, "      compiling every step, so that you can work without a network; a few minutes the first time\n")
 	began := time.Now()
@@ -293,6 +293,9 @@ func (d *doctor) warm(ctx context.Context) finding {
 	command.WaitDelay = 5 * time.Second
 	if output, err := command.CombinedOutput(); err != nil && !compiledElsewhere(string(output)) {
 		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, complaints(string(output))), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
+	}
+	if _, err := compileTool(ctx, d.course.Root, siteTool); err != nil {
+		return finding{err: fmt.Errorf("can't compile the site's tools: %w", err), next: "go build " + siteTool + "     (from " + d.course.Root + ")"}
 	}
 	return finding{detail: fmt.Sprintf("everything is compiled (%v)", time.Since(began).Round(time.Second))}
 }

@@ -28,6 +28,9 @@ type env struct {
 	runTests   learner.Tester
 	startNeeds func(ctx context.Context, say func(string)) (stop func(), err error)
 
+	compileTool func(ctx context.Context, root, tool string) (path string, err error)
+	become      func(path string, args, environment []string) error
+
 	course     *course.Course
 	state      *progress.State
 	saveFailed bool
@@ -41,7 +44,7 @@ func newEnv() *env {
 	}
 	return &env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, cwd: cwd, getenv: os.Getenv,
-		runTests: runner.Run, startNeeds: startPostgres,
+		runTests: runner.Run, startNeeds: startPostgres, compileTool: compileTool, become: become,
 	}
 }
 

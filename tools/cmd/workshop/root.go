@@ -45,6 +45,7 @@ func newRootCmd(e *env) *cobra.Command {
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
+		newStartCmd(e),
 		newWatchCmd(e),
 		newTestCmd(e),
 		newListCmd(e),
@@ -56,6 +57,7 @@ func newRootCmd(e *env) *cobra.Command {
 		newRunCmd(e),
 		newServicesCmd(e),
 		newDoctorCmd(e),
+		newSiteCmd(e),
 		newVerifyCmd(e),
 		newStarterCmd(e),
 		newLoginCmd(e),

@@ -37,6 +37,13 @@ func (s *screen) last() string {
 	return text[strings.LastIndex(text, "\x1b[H\x1b[J")+1:]
 }
 
+// all is what was drawn so far.
+func (s *screen) all() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // run is a run of the tests that the rig decides about.
 type run struct {
 	step   *course.Step

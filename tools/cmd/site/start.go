@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/companion"
+	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+// The exit codes of start, which are those of the command workshop.
+const (
+	exitUsage   = 2
+	exitMachine = 3
+)
+
+// startError says why the companion doesn't start, and what to run next.
+type startError struct {
+	text string
+	code int
+}
+
+func (e *startError) Error() string { return e.text }
+
+func newStartCmd() *cobra.Command {
+	var addr string
+	var open bool
+	cmd := &cobra.Command{
+		Use:   "start [STEP]",
+		Short: "Serve the lessons, and run a step's tests whenever a file is saved",
+		Long:  `Serve the live pages. "go tool workshop start --help" tells more.`,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return start(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), strings.Join(args, ""), addr, open)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "", "`HOST:PORT` of this machine (default "+companion.DefaultAddr+", or the next free port)")
+	cmd.Flags().BoolVar(&open, "open", false, "open a browser, too")
+	return cmd
+}
+
+// start serves until ctx ends.
+func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool) error {
+	c, step, state, err := stand(warn, arg)
+	if err != nil {
+		return err
+	}
+	pages, err := companion.SitePages(c)
+	if err != nil {
+		return &startError{fmt.Sprintf("can't read the pages: %v\n  next: git checkout -- site", err), exitMachine}
+	}
+	listener, err := listen(out, addr)
+	if err != nil {
+		return err
+	}
+	url := fmt.Sprintf("http://%s/steps/%s.html", listener.Addr(), step.Name)
+	fmt.Fprintf(out, "Read and work at %s\nTests run whenever you save a file of steps/%s. Ctrl-C ends it.\n\n", url, step.Name)
+	if open {
+		openBrowser(warn, url)
+	}
+	teller := &teller{root: c.Root, out: out, warn: warn}
+	err = companion.New(companion.Options{
+		Course: c, Progress: state, Step: step, Pages: pages, Poll: polls(os.Getenv("WORKSHOP_POLL")),
+		Needs: teller.needs, OnVerdict: teller.verdict, OnTrouble: teller.trouble,
+	}).Serve(ctx, listener)
+	if err != nil {
+		return &startError{fmt.Sprintf("the companion ended: %v\n  next: go tool workshop start", err), exitMachine}
+	}
+	fmt.Fprintln(out, "\nThe companion has ended. To go on: go tool workshop start")
+	return nil
+}
+
+// stand is the course around the working folder and the step to watch. An unreadable
+// place stops nobody.
+func stand(warn io.Writer, arg string) (*course.Course, *course.Step, *progress.State, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, nil, nil, &startError{fmt.Sprintf("can't find the working folder: %v\n  next: cd into the clone", err), exitMachine}
+	}
+	c, err := course.Open(cwd)
+	if err != nil {
+		return nil, nil, nil, &startError{fmt.Sprintf("%v\n  next: cd into the folder that you cloned, then: go tool workshop start", err), exitMachine}
+	}
+	state, err := progress.Load(c.Root)
+	if err != nil {
+		fmt.Fprintf(warn, "workshop: %v\n", err)
+	}
+	step, err := c.Find(arg, cwd)
+	if errors.Is(err, course.ErrNoStep) {
+		step, err = learner.CurrentStep(c, state), nil
+	}
+	if err != nil {
+		return nil, nil, nil, &startError{fmt.Sprintf("%v\n  next: go tool workshop list", err), exitUsage}
+	}
+	if step == nil {
+		return nil, nil, nil, &startError{"the course has no steps\n  next: git status", exitMachine}
+	}
+	return c, step, state, nil
+}
+
+// listen takes the address that was asked for, or else the default one or a free port
+// after it.
+func listen(out io.Writer, addr string) (net.Listener, error) {
+	if addr == "" {
+		listener, err := companion.ListenDefault()
+		if err != nil {
+			return nil, &startError{fmt.Sprintf("can't listen: %v\n  next: go tool workshop start --addr 127.0.0.1:0", err), exitMachine}
+		}
+		if taken := companion.DefaultAddr; listener.Addr().String() != taken {
+			fmt.Fprintf(out, "%s is taken, perhaps by a companion in another terminal; this one takes the next free port.\n", taken)
+		}
+		return listener, nil
+	}
+	listener, err := companion.Listen(addr)
+	switch {
+	case err == nil:
+		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &startError{fmt.Sprintf("%s is taken by another program\n  next: go tool workshop start     (it takes a free port by itself)", addr), exitMachine}
+	}
+	return nil, &startError{fmt.Sprintf("can't listen on %s: %v\n  next: go tool workshop start --addr %s", addr, err, companion.DefaultAddr), exitUsage}
+}
+
+func polls(value string) bool { return value != "" && value != "0" }
+
+// openBrowser asks the desktop to show a page. Nothing depends on it.
+func openBrowser(warn io.Writer, url string) {
+	for _, name := range browserOpeners(runtime.GOOS) {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		command := exec.Command(path, url)
+		if command.Start() == nil {
+			go func() { _ = command.Wait() }()
+			return
+		}
+	}
+	fmt.Fprintf(warn, "workshop: no program was found here that opens a browser\n  next: open %s yourself\n", url)
+}
+
+// browserOpeners are the programs that open the user's browser; wslview does it from
+// within WSL.
+func browserOpeners(system string) []string {
+	if system == "darwin" {
+		return []string{"open"}
+	}
+	return []string{"xdg-open", "wslview"}
+}
+
+// teller prints a line for what happens.
+type teller struct {
+	root      string
+	out, warn io.Writer
+
+	mu   sync.Mutex
+	last string // trouble that was told
+}
+
+func (t *teller) line(w io.Writer, format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(w, time.Now().Format(time.TimeOnly)+"  "+format+"\n", args...)
+}
+
+// needs starts what tests need, and prints what a slow start does.
+func (t *teller) needs(ctx context.Context, say func(string)) (func(), error) {
+	return learner.StartNeeds(ctx, func(line string) {
+		t.line(t.warn, "%s", line)
+		say(line)
+	})
+}
+
+func (t *teller) verdict(v *learner.Verdict) {
+	t.line(t.out, "%s  %s", v.Step.Name, verdictText(v, t.root))
+}
+
+// verdictText is a run's end in a few words, with files named from root.
+func verdictText(v *learner.Verdict, root string) string {
+	took := fmt.Sprintf("(%.1f s)", v.Result.Elapsed.Seconds())
+	switch {
+	case v.Result.Build != "":
+		first, _, _ := strings.Cut(v.Located(func(path string) string { return strings.TrimPrefix(path, root+string(os.PathSeparator)) }), "\n")
+		return "doesn't compile: " + first
+	case v.Result.Green():
+		return "green " + took
+	case v.Result.Panic != "":
+		first, _, _ := strings.Cut(v.Result.Panic, "\n")
+		return "ended early: " + first
+	}
+	green, all := 0, 0
+	for _, task := range v.Tasks {
+		if task.Task.Number == 0 {
+			continue
+		}
+		all++
+		if task.State == runner.Green {
+			green++
+		}
+	}
+	text := fmt.Sprintf("red, %d of %d tasks green %s", green, all, took)
+	if len(v.Failures) > 0 {
+		text += ": " + v.Failures[0].Test
+		if more := len(v.Failures) - 1; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return text
+}
+
+// trouble is told once, until another one comes.
+func (t *teller) trouble(err error) {
+	t.mu.Lock()
+	known := t.last == err.Error()
+	t.last = err.Error()
+	t.mu.Unlock()
+	if !known {
+		t.line(t.warn, "%v", err)
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// handed is what the site's program would be started with.
+func (b *desk) handed(args ...string) (path string, program []string, code int) {
+	b.t.Helper()
+	e := b.newEnv()
+	e.compileTool = func(_ context.Context, root, tool string) (string, error) {
+		assert.Equal(b.t, b.course.Root, root)
+		assert.Equal(b.t, siteTool, tool)
+		return "/cache/site\n", nil
+	}
+	e.become = func(to string, args, _ []string) error { path, program = to, args; return nil }
+	root := newRootCmd(e)
+	root.SetArgs(args)
+	err := root.ExecuteContext(b.t.Context())
+	report(&b.err, err)
+	return path, program, exitCode(err)
+}
+
+func TestStartAndSiteAreHandedOver(t *testing.T) {
+	b := newDesk(t)
+	for line, want := range map[string]string{
+		"start":                                "site start 01-adding",
+		"start 2":                              "site start 02-doubling",
+		"start doubling --open --addr [::1]:0": "site start 02-doubling --addr=[::1]:0 --open",
+		"site build --out x":                   "site build --out x",
+		"--plain site check":                   "site check",
+		"site serve --help":                    "site serve --help",
+	} {
+		path, args, code := b.handed(strings.Fields(line)...)
+		assert.Equal(t, "/cache/site", path, line)
+		assert.Equal(t, want, strings.Join(args, " "), line)
+		assert.Zero(t, code)
+		assert.Empty(t, b.err.String(), "nothing is said about a quick compilation")
+	}
+	assert.Contains(t, b.succeeds("site"), "build|check|serve")
+	assert.Contains(t, b.succeeds("start", "--help"), "127.0.0.1:8090")
+}
+
+func TestMistakesAreToldBeforeAnythingIsCompiled(t *testing.T) {
+	b := newDesk(t)
+	assert.Contains(t, b.fails(exitUsage, "start", "9"), "next: go tool workshop list")
+	assert.Contains(t, b.fails(exitUsage, "start", "--port", "1"), "next: go tool workshop start --help")
+}
+
+func TestLongCompilationIsAnnounced(t *testing.T) {
+	b := newDesk(t)
+	e := b.newEnv()
+	said := &screen{}
+	e.stderr = said
+	e.compileTool = func(context.Context, string, string) (string, error) {
+		assert.Eventually(t, func() bool { return strings.Contains(said.all(), "Compiling the site's tools") }, 10*time.Second, time.Millisecond)
+		return "/cache/site", nil
+	}
+	_, err := e.buildSite(t.Context())
+	assert.NoError(t, err)
+}
+
+func TestSiteThatDoesNotCompileSaysWhatToRun(t *testing.T) {
+	b := newDesk(t)
+	e := b.newEnv()
+	e.compileTool = func(context.Context, string, string) (string, error) { return "", errors.New("no network") }
+	_, err := e.buildSite(t.Context())
+	assert.Equal(t, exitMachine, exitCode(err))
+	assert.ErrorContains(t, err, "can't compile the site's tools: no network\n  next: go tool workshop doctor")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = e.buildSite(ctx)
+	assert.Equal(t, exitInterrupted, exitCode(err))
+}
