@@ -156,7 +156,7 @@ func (c *Chart) length(value float64) float64 {
 		return value / high
 	}
 	// The bars begin at a power of ten below the least value, so that it has one too.
-	begin := math.Ceil(math.Log10(low)) - 1
+	begin := math.Ceil(math.Log10(low)-1e-9) - 1 // 0.1 has a logarithm just above -1
 	return (math.Log10(value) - begin) / (math.Log10(high) - begin)
 }
 

@@ -15,7 +15,8 @@ import (
 // image refuses a picture in the middle of a text: figures stand alone.
 func (d *document) image(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
-		d.failed(w, n.Pos(), "a picture stands inside of a text; give it a paragraph of its own")
+		d.add(n.Pos(), "a picture stands inside of a text; give it a paragraph of its own")
+		w.WriteString(`<span class="finding">a picture inside of a text</span>`)
 	}
 	return ast.WalkSkipChildren, nil
 }

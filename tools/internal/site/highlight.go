@@ -122,7 +122,7 @@ func classOf(kind chroma.TokenType) string {
 	switch {
 	case kind.InCategory(chroma.Comment):
 		return comment
-	case kind.InSubCategory(chroma.KeywordType):
+	case kind == chroma.KeywordType:
 		return builtin
 	case kind == chroma.KeywordConstant, kind.InSubCategory(chroma.LiteralNumber):
 		return number

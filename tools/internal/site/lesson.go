@@ -133,12 +133,11 @@ func (b *build) tasks(d *document, section *Section, nodes []ast.Node) {
 	of := map[int][]ast.Node{}
 	at := 0
 	for _, n := range nodes {
-		if number := d.taskOf(n); number > 0 {
+		switch number := d.taskOf(n); {
+		case number > len(b.view.Step.Tasks):
+			d.add(n.Pos(), "the front matter has no task %d", number)
+		case number > 0:
 			at = number
-			if at > len(b.view.Step.Tasks) {
-				d.add(n.Pos(), "the front matter has no task %d", at)
-				return
-			}
 		}
 		of[at] = append(of[at], n)
 	}
