@@ -89,6 +89,7 @@ func Start(t testing.TB, opts ...Option) *App {
 	app := &App{t: t, client: newClient()}
 	t.Cleanup(app.showLogs)
 	t.Cleanup(app.scanLogs)
+	t.Cleanup(app.reportRaces)
 	t.Cleanup(app.client.CloseIdleConnections)
 	app.environment = o.env
 	environment := append(app.wire(), o.env...)
