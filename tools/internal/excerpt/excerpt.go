@@ -45,18 +45,26 @@ func ParseFence(line string) (Fence, error) {
 	return f, nil
 }
 
-// Read is the code that a fence pulls from its file below root: without the lines that
-// mark regions, and without the indentation that all lines share. The error names the
-// file, and the region when there is none of that name.
+// Read is the code that a fence pulls from its file below root. The error names the file.
 func (f Fence) Read(root string) (string, error) {
 	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(f.File)))
 	if err != nil {
-		return "", fmt.Errorf("pulls code from %s, which isn't there", f.File)
+		return "", f.Missing()
 	}
+	return f.Of(string(src))
+}
+
+// Missing says that there is no such file.
+func (f Fence) Missing() error { return fmt.Errorf("pulls code from %s, which isn't there", f.File) }
+
+// Of is the code that a fence pulls from src, the text of its file: without the lines that
+// mark regions, and without the indentation that all lines share. It fails when there is
+// no such region.
+func (f Fence) Of(src string) (string, error) {
 	if f.Region == "" {
-		return flush(string(src)), nil
+		return flush(src), nil
 	}
-	text, ok := Cut(string(src), f.Region)
+	text, ok := Cut(src, f.Region)
 	if !ok {
 		return "", fmt.Errorf("pulls region %s from %s, which has no such region", f.Region, f.File)
 	}

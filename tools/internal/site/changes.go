@@ -2,8 +2,12 @@ package site
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -26,15 +30,15 @@ func (f *stepFiles) read() error {
 		f.solved, failed[1] = f.step.Solved()
 		f.err = errors.Join(failed[:]...)
 		for _, side := range []map[string][]byte{f.starter, f.solved} {
-			maps.DeleteFunc(side, func(name string, _ []byte) bool { return isLearnt(name) })
+			maps.DeleteFunc(side, func(name string, _ []byte) bool { return isGiven(name) })
 		}
 	})
 	return f.err
 }
 
-// isLearnt reports files that a diff leaves out: tests, which are the same on both sides,
+// isGiven reports files that a diff leaves out: tests, which are the same on both sides,
 // and sums.
-func isLearnt(name string) bool {
+func isGiven(name string) bool {
 	return strings.HasSuffix(name, "_test.go") || path.Base(name) == "go.sum"
 }
 
@@ -46,6 +50,25 @@ func (f *stepFiles) differs(name string) bool {
 	old, left := f.starter[name]
 	new, right := f.solved[name]
 	return (left || right) && (left != right || string(old) != string(new))
+}
+
+// file is the text of a file of the repository, by its path from the root. Of a step it is
+// the starter's: the learner has changed the one in the folder, or will.
+func (s *Site) file(path string) (string, error) {
+	parts := strings.SplitN(path, "/", 3)
+	if len(parts) == 3 && parts[0] == "steps" && s.steps[parts[1]] != nil && !isGiven(parts[2]) {
+		files := s.steps[parts[1]]
+		if err := files.read(); err != nil {
+			return "", err
+		}
+		src, ok := files.starter[parts[2]]
+		if !ok {
+			return "", fmt.Errorf("read %s: %w", path, fs.ErrNotExist)
+		}
+		return string(src), nil
+	}
+	src, err := os.ReadFile(filepath.Join(s.course.Root, filepath.FromSlash(path)))
+	return string(src), err
 }
 
 // changes makes the page with the diff from starter to solution.

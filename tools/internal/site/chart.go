@@ -102,6 +102,7 @@ const (
 	barGap    = 4
 	rowGap    = 14
 	widest    = 74.0 // percent, of the longest bar; its value stands beside it
+	sliver    = 0.4  // percent, of the shortest one that can be seen
 )
 
 // draw makes the figure: the bars, the conclusion below them, and the numbers in a table.
@@ -133,8 +134,11 @@ func (c *Chart) bars(b *strings.Builder) {
 		for j, value := range r.Values {
 			percent := widest * c.length(value)
 			fmt.Fprintf(b, `<text class="label" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
-			fmt.Fprintf(b, `<rect class="bar bar-%d" x="0" y="%d" width="%.2f%%" height="%d" rx="2"/>`, j+1, y+barHead, max(percent, 0.4), barHeight)
-			fmt.Fprintf(b, `<text class="value" x="%.2f%%" dx="7" y="%d">%s</text>`, max(percent, 0.4), y+barHead+barHeight-2, figureText(value))
+			if value > 0 {
+				percent = max(percent, sliver)
+				fmt.Fprintf(b, `<rect class="bar bar-%d" x="0" y="%d" width="%.2f%%" height="%d" rx="2"/>`, j+1, y+barHead, percent, barHeight)
+			}
+			fmt.Fprintf(b, `<text class="value" x="%.2f%%" dx="7" y="%d">%s</text>`, percent, y+barHead+barHeight-2, figureText(value))
 			y += barHead + barHeight + barGap
 		}
 	}

@@ -23,8 +23,9 @@ func TestBars(t *testing.T) {
 		want  []string
 	}{
 		"linear":            {chartOf(false, 50, 100, 25), []string{"37.00%", "74.00%", "18.50%"}},
-		"none":              {chartOf(false, 0, 100), []string{"0.40%", "74.00%"}},
-		"only nothing":      {chartOf(false, 0), []string{"0.40%"}},
+		"none":              {chartOf(false, 0, 100), []string{"74.00%"}},
+		"next to none":      {chartOf(false, 0.01, 100), []string{"0.40%", "74.00%"}},
+		"only nothing":      {chartOf(false, 0), nil},
 		"powers of ten":     {chartOf(true, 10, 100, 1000), []string{"24.67%", "49.33%", "74.00%"}},
 		"below one":         {chartOf(true, 0.1, 10), []string{"24.67%", "74.00%"}},
 		"not a power":       {chartOf(true, 40, 1000), []string{"22.28%", "74.00%"}},

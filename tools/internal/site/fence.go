@@ -49,7 +49,12 @@ func (d *document) code(w util.BufWriter, block *ast.FencedCodeBlock, f excerpt.
 		figure(w, f.Language, "", codeLabel(f.Language), b.String())
 		return
 	}
-	src, err := f.Read(d.site.course.Root)
+	src, err := d.site.file(f.File)
+	if err != nil {
+		d.failed(w, block.Pos(), "%v", f.Missing())
+		return
+	}
+	src, err = f.Of(src)
 	if err != nil {
 		d.failed(w, block.Pos(), "%v", err)
 		return

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// goTokens parts Go source into tokens, with the standard library's scanner: a hundred
+// goTokens parts Go source into tokens, with the standard library's scanner: forty
 // times as fast as chroma's regular expressions, which would take longer for the diffs
 // than the rest of the site takes altogether. It takes fragments as well.
 func goTokens(src string) []colored {

@@ -86,10 +86,19 @@ func (d *document) target(link string, offset int) (target, error) {
 		}
 		return t, nil
 	}
-	if _, err := os.Stat(filepath.Join(d.site.course.Root, filepath.FromSlash(file))); err != nil {
+	if !d.site.has(file) {
 		return target{}, fmt.Errorf("links to %s, which isn't there", link)
 	}
 	return target{file: file}, nil
+}
+
+// has reports a file, or a folder, of the repository.
+func (s *Site) has(path string) bool {
+	if _, err := s.file(path); err == nil {
+		return true
+	}
+	info, err := os.Stat(filepath.Join(s.course.Root, filepath.FromSlash(path)))
+	return err == nil && info.IsDir()
 }
 
 // refers notes a link to a place on a page, which is looked for when all are rendered.

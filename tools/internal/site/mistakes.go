@@ -113,7 +113,7 @@ func answerDiff(src string, solution map[string][]byte) (*DiffView, error) {
 			return nil, err
 		}
 	}
-	maps.DeleteFunc(after, func(name string, _ []byte) bool { return isLearnt(name) })
+	maps.DeleteFunc(after, func(name string, _ []byte) bool { return isGiven(name) })
 	return Diff("solution", "this answer", solution, after), nil
 }
 

@@ -84,6 +84,18 @@ func TestLinksOfALesson(t *testing.T) {
 	assert.NotContains(t, page, "style=")
 }
 
+// TestLessonShowsTheStarter whatever the learner has made of it meanwhile.
+func TestLessonShowsTheStarter(t *testing.T) {
+	f := newFixture(t)
+	f.replace(lesson1, "file=solutions/01-adding", "file=steps/01-adding")
+	before := f.render("steps/01-adding.html")
+	assert.Contains(t, before, "TODO(task 2)")
+	f.write("steps/01-adding/number/number.go", "package number // all anew")
+	f.remove("steps/01-adding/main.go")
+	assert.Equal(t, before, f.render("steps/01-adding.html"))
+	assert.Empty(t, f.open().Check().Error())
+}
+
 func TestHome(t *testing.T) {
 	v := newFixture(t).view("index.html")
 	assert.Equal(t, "", v.Root)

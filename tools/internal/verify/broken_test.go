@@ -34,6 +34,8 @@ func TestBrokenText(t *testing.T) {
 	tryAll(t, []broken{
 		{"no title", "front-matter", func(f fixture) { f.replace(lesson1, "title: What a ticket costs", "title: ''") },
 			[]string{lesson1, "title and summary must be one line"}},
+		{"no measures", "front-matter", func(f fixture) { f.replace(lesson1, "measures: ", "measures: "+strings.Repeat("x", 71)) },
+			[]string{lesson1, "measures must say in one line of at most 70 characters"}},
 		{"no minutes", "front-matter", func(f fixture) { f.replace(lesson1, "minutes: 10", "minutes: 0") },
 			[]string{lesson1, "minutes must be a number above 0"}},
 		{"nothing learned", "front-matter", func(f fixture) { f.replace(lesson1, "  - A price is a product.\n", "") },
@@ -50,11 +52,11 @@ func TestBrokenText(t *testing.T) {
 		},
 			[]string{lesson1, "there are no tasks"}},
 		{"dead link", "links", func(f fixture) { f.replace(lesson1, "(02-limit.md)", "(02-limits.md)") },
-			[]string{lesson1, "line 14 links to 02-limits.md"}},
+			[]string{lesson1, "line 15 links to 02-limits.md"}},
 		{"file of a code block", "links", func(f fixture) { f.replace(lesson1, "file=solutions/01-price/main.go", "file=main.go") },
-			[]string{lesson1, "line 16 pulls code from main.go"}},
+			[]string{lesson1, "line 17 pulls code from main.go"}},
 		{"region of a code block", "links", func(f fixture) { f.replace(solution, "// region total", "// region totals") },
-			[]string{lesson1, "line 16 pulls region total from solutions/01-price/main.go"}},
+			[]string{lesson1, "line 17 pulls region total from solutions/01-price/main.go"}},
 		{"site", "site", func(f fixture) {
 			f.write("site/findings", lesson1+":14: links to guides/x.html\n"+lesson2+":3: no alternative text\n")
 		}, []string{lesson1 + ":14: links to guides/x.html", lesson2 + ":3: no alternative text"}},

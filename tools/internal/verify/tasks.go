@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"example.com/boxoffice/tools/internal/course"
 )
 
 const (
 	minHints        = 2
-	minWrongAnswers = 3 // a task
+	minWrongAnswers = 3  // a task
+	maxMeasures     = 70 // characters: the map of the steps has half a line for it
 )
 
 // Tracks are the ways through the course that a lesson may belong to.
@@ -23,6 +25,9 @@ func frontMatter(w *work, s *course.Step) {
 	say := func(format string, args ...any) { w.add(s.LessonPath, format, args...) }
 	if !oneLine(s.Title) || !oneLine(s.Summary) {
 		say("title and summary must be one line each")
+	}
+	if n := utf8.RuneCountInString(s.Measures); !oneLine(s.Measures) || n > maxMeasures {
+		say("measures must say in one line of at most %d characters what the tests measure; it has %d", maxMeasures, n)
 	}
 	if s.Minutes < 1 {
 		say("minutes must be a number above 0, is %d", s.Minutes)
