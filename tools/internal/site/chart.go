@@ -96,8 +96,8 @@ func (c *Chart) check() error {
 // The sizes of a chart, in pixels but for widest. Bars are percents of the width and text
 // is as large as elsewhere, so that it stays legible on a narrow screen.
 const (
-	rowHead   = 22 // of the row's name
-	barHead   = 17 // of the column's name, above its bar
+	rowHead   = 25 // of the row's name
+	barHead   = 18 // of the column's name, above its bar
 	barHeight = 14
 	barGap    = 4
 	rowGap    = 14
@@ -129,11 +129,11 @@ func (c *Chart) bars(b *strings.Builder) {
 	fmt.Fprintf(b, `<svg width="100%%" height="%d" role="img" aria-label="%s">`, row*len(c.Rows)-rowGap, html.EscapeString(c.Title+". "+c.Conclusion))
 	for i, r := range c.Rows {
 		y := i * row
-		fmt.Fprintf(b, `<text class="row" x="0" y="%d">%s</text>`, y+barHead-2, html.EscapeString(r.Name))
+		fmt.Fprintf(b, `<text class="row" x="0" y="%d">%s</text>`, y+15, html.EscapeString(r.Name))
 		y += rowHead
 		for j, value := range r.Values {
 			percent := widest * c.length(value)
-			fmt.Fprintf(b, `<text class="label" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
+			fmt.Fprintf(b, `<text class="column" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
 			if value > 0 {
 				percent = max(percent, sliver)
 				fmt.Fprintf(b, `<rect class="bar bar-%d" x="0" y="%d" width="%.2f%%" height="%d" rx="2"/>`, j+1, y+barHead, percent, barHeight)
@@ -179,8 +179,12 @@ func (c *Chart) table(b *strings.Builder) {
 		}
 		b.WriteString("</tr>")
 	}
-	fmt.Fprintf(b, "</tbody></table></div><p>%s, in %s. %s. %s. Measured on %s with <code>%s</code>.</p></details>",
-		html.EscapeString(c.Title), html.EscapeString(c.Unit), inline(strings.TrimSuffix(c.Machine, ".")), inline(strings.TrimSuffix(c.Versions, ".")),
+	what := c.Title
+	if !strings.Contains(strings.ToLower(what), strings.ToLower(c.Unit)) {
+		what += ", in " + c.Unit
+	}
+	fmt.Fprintf(b, "</tbody></table></div><p>%s. %s. %s. Measured on %s with <code>%s</code>.</p></details>",
+		inline(what), inline(strings.TrimSuffix(c.Machine, ".")), inline(strings.TrimSuffix(c.Versions, ".")),
 		html.EscapeString(c.Date), html.EscapeString(c.Command))
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -117,8 +118,18 @@ func inline(plain string) template.HTML {
 		if i%2 == 1 {
 			fmt.Fprintf(&b, "<code>%s</code>", html.EscapeString(part))
 		} else {
-			b.WriteString(html.EscapeString(part))
+			b.WriteString(html.EscapeString(curly(part)))
 		}
 	}
 	return template.HTML(b.String())
+}
+
+var (
+	apostrophe = regexp.MustCompile(`([\p{L}\p{N}])'(\p{L}|\B)`)
+	quotation  = regexp.MustCompile(`"([^"]*)"`)
+)
+
+// curly sets the quotes of plain text as goldmark sets those of Markdown.
+func curly(plain string) string {
+	return quotation.ReplaceAllString(apostrophe.ReplaceAllString(plain, "$1’$2"), "“$1”")
 }

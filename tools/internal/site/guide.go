@@ -15,7 +15,7 @@ const (
 // guide makes a page of text.
 func (s *Site) guide(b *build, g *guide) {
 	v := &b.view
-	v.Title, v.Summary = g.Title, g.Summary
+	v.Title, v.Summary = curly(g.Title), curly(g.Summary)
 	d := s.parse(g.source)
 	var body bytes.Buffer
 	for _, p := range d.parts(g.Title) {

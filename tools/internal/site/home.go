@@ -61,7 +61,7 @@ func (s *Site) readHome() (*homeText, Findings) {
 // home makes the first page: its text, and the map of all steps.
 func (s *Site) home(b *build, h *homeText) {
 	v := &b.view
-	v.Title, v.Summary = h.Title, h.Summary
+	v.Title, v.Summary = curly(h.Title), curly(h.Summary)
 	v.Home = &HomeView{Parts: s.journey(b, h)}
 	d := s.parse(h.source)
 	var body bytes.Buffer
@@ -90,8 +90,8 @@ func (s *Site) journey(b *build, h *homeText) []PartView {
 	var order []int
 	for _, step := range s.course.Steps {
 		stops[step.Number] = StopView{
-			Number: fmt.Sprintf("%02d", step.Number), Name: step.Name, Title: step.Title,
-			Measures: step.Measures, Minutes: step.Minutes, Href: "steps/" + step.Name + ".html",
+			Number: fmt.Sprintf("%02d", step.Number), Name: step.Name, Title: curly(step.Title),
+			Measures: curly(step.Measures), Minutes: step.Minutes, Href: "steps/" + step.Name + ".html",
 		}
 		order = append(order, step.Number)
 	}
@@ -103,7 +103,7 @@ func (s *Site) journey(b *build, h *homeText) []PartView {
 		if p.Title == "" || p.Measures == "" || p.Name == "" {
 			b.findings = append(b.findings, s.plannedFinding(p, "needs a name, a title and what it measures"))
 		}
-		stops[p.Number] = StopView{Number: fmt.Sprintf("%02d", p.Number), Name: p.Name, Title: p.Title, Measures: p.Measures}
+		stops[p.Number] = StopView{Number: fmt.Sprintf("%02d", p.Number), Name: p.Name, Title: curly(p.Title), Measures: curly(p.Measures)}
 		order = append(order, p.Number)
 	}
 	parts := h.Parts
@@ -118,7 +118,7 @@ func (b *build) along(h *homeText, parts []homePart, stops map[int]StopView, ord
 	var views []PartView
 	seen := map[int]int{}
 	for _, p := range parts {
-		view := PartView{Title: p.Title, Text: p.Text}
+		view := PartView{Title: curly(p.Title), Text: curly(p.Text)}
 		for _, number := range p.Steps {
 			seen[number]++
 			if stop, ok := stops[number]; ok {

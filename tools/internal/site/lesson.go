@@ -58,7 +58,7 @@ func (p part) id() string {
 // lesson makes the page of a step.
 func (s *Site) lesson(b *build, step *course.Step) {
 	v := &b.view
-	v.Title, v.Summary = step.Title, step.Summary
+	v.Title, v.Summary = curly(step.Title), curly(step.Summary)
 	v.Step = s.stepView(v.Path, step)
 	v.Prev, v.Next = s.neighbours(v.Path, step)
 	d, err := s.lessonSource(step)
@@ -192,7 +192,7 @@ func unfolded(d *document, nodes []ast.Node) []ast.Node {
 func (s *Site) stepView(path string, step *course.Step) *StepView {
 	v := &StepView{
 		Number: fmt.Sprintf("%02d", step.Number), Name: step.Name,
-		Title: step.Title, Summary: step.Summary, Measures: step.Measures, Minutes: step.Minutes,
+		Title: curly(step.Title), Summary: curly(step.Summary), Measures: curly(step.Measures), Minutes: step.Minutes,
 		Lesson:   stepLink(path, step),
 		Mistakes: pageLink(path, "mistakes/"+step.Name+".html", "Mistakes that these tests catch"),
 		Changes:  pageLink(path, "changes/"+step.Name+".html", "What changed"),
@@ -206,7 +206,7 @@ func (s *Site) stepView(path string, step *course.Step) *StepView {
 		v.Learned = append(v.Learned, inline(line))
 	}
 	for _, t := range step.Tasks {
-		task := TaskView{Number: t.Number, Title: t.Title, Tests: t.Tests}
+		task := TaskView{Number: t.Number, Title: curly(t.Title), Tests: t.Tests}
 		for _, hint := range t.Hints {
 			task.Hints = append(task.Hints, paragraphs(hint))
 		}

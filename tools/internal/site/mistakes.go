@@ -23,8 +23,8 @@ func (s *Site) mistakes(b *build, step *course.Step) {
 	v.Title = "Mistakes that these tests catch"
 	v.Summary = "Each was tried against the tests, and the test that is named turned red."
 	for _, t := range step.Tasks {
-		v.Step.Wrong = append(v.Step.Wrong, MistakeGroup{Task: t.Number, Title: t.Title})
-		v.Contents = append(v.Contents, Heading{2, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, t.Title)})
+		v.Step.Wrong = append(v.Step.Wrong, MistakeGroup{Task: t.Number, Title: curly(t.Title)})
+		v.Contents = append(v.Contents, Heading{2, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, curly(t.Title))})
 	}
 	solution, err := s.solution(step)
 	if err != nil {
@@ -90,13 +90,13 @@ func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answe
 		return fail(err)
 	}
 	view := AnswerView{
-		ID: strings.TrimSuffix(filepath.Base(file), ".patch"), Title: a.Claim, Why: paragraphs(a.Why),
+		ID: strings.TrimSuffix(filepath.Base(file), ".patch"), Title: curly(a.Claim), Why: paragraphs(a.Why),
 		CaughtBy: a.CaughtBy, Says: a.Says, Diff: diff,
 	}
 	step := b.view.Step
 	b.entries = append(b.entries, entry{
-		Title: step.Number + " " + step.Title, Heading: a.Claim, Path: b.view.Path + "#" + view.ID,
-		Text: strings.Join(strings.Fields(a.Why), " "),
+		Title: step.Number + " " + step.Title, Heading: view.Title, Path: b.view.Path + "#" + view.ID,
+		Text: curly(strings.Join(strings.Fields(a.Why), " ")),
 	})
 	return a, view
 }

@@ -112,6 +112,18 @@ func TestHome(t *testing.T) {
 	assert.Equal(t, "guides/setup.html", v.Next.Href)
 }
 
+func TestQuotesOfPlainText(t *testing.T) {
+	for plain, want := range map[string]string{
+		"Don't ask":                 "Don’t ask",
+		"the events' seats":         "the events’ seats",
+		`it says "sold out", twice`: "it says “sold out”, twice",
+		"nothing":                   "nothing",
+	} {
+		assert.Equal(t, want, curly(plain))
+	}
+	assert.Equal(t, template.HTML("it’s <code>it&#39;s</code>"), inline("it's `it's`"))
+}
+
 func TestTimetable(t *testing.T) {
 	v := newFixture(t).view("guides/instructor.html")
 	require.Len(t, v.Tracks, 1)

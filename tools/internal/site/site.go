@@ -152,7 +152,7 @@ func (s *Site) RenderDiff(step *course.Step, d *DiffView, o Options) ([]byte, er
 	p := &page{path: "steps/" + step.Name + "/diff.html", kind: "changes", make: func(b *build) {
 		s.beside(b, step)
 		b.view.Title = "Your code and the solution"
-		b.view.Summary = fmt.Sprintf("What differs between the %s and the %s.", d.From, d.To)
+		b.view.Summary = "What is yours, and what the solution has in its place."
 		b.showDiff(d)
 	}}
 	return s.execute(s.built(p).view, o)
@@ -187,7 +187,7 @@ func stepLink(from string, step *course.Step) Link {
 func guideLink(from string, g *guide) Link { return pageLink(from, g.page, g.Title) }
 
 func pageLink(from, to, title string) Link {
-	return Link{Href: relative(from, to, ""), Title: title, Here: from == to}
+	return Link{Href: relative(from, to, ""), Title: curly(title), Here: from == to}
 }
 
 func (s *Site) execute(v Page, o Options) ([]byte, error) {

@@ -45,7 +45,7 @@ func (s *Site) timetables(b *build) {
 	for _, t := range tracks {
 		r := &timetable{site: s, from: b.view.Path, track: t}
 		b.view.Tracks = append(b.view.Tracks, r.view())
-		b.view.Contents = append(b.view.Contents, Heading{3, "track-" + t.ID, t.Title})
+		b.view.Contents = append(b.view.Contents, Heading{3, "track-" + t.ID, curly(t.Title)})
 		found = append(found, r.found...)
 	}
 	b.findings = append(b.findings, found...)
@@ -63,7 +63,7 @@ type timetable struct {
 }
 
 func (r *timetable) view() TrackView {
-	v := TrackView{ID: r.track.ID, Title: r.track.Title, Summary: r.track.Summary}
+	v := TrackView{ID: r.track.ID, Title: curly(r.track.Title), Summary: curly(r.track.Summary)}
 	for _, day := range r.track.Days {
 		v.Days = append(v.Days, r.day(day))
 	}
@@ -78,7 +78,7 @@ func (r *timetable) view() TrackView {
 }
 
 func (r *timetable) day(day trackDay) DayView {
-	v := DayView{Title: day.Title}
+	v := DayView{Title: curly(day.Title)}
 	at, err := time.Parse("15:04", day.Starts)
 	if err != nil {
 		r.add("%s has a day that starts at %q, which is no time such as \"09:00\"", r.track.ID, day.Starts)
@@ -110,10 +110,10 @@ func (r *timetable) slot(slot trackSlot) (SlotView, bool) {
 		r.add("%s has a slot %q without minutes", r.track.ID, slot.Break+slot.Talk)
 		return SlotView{}, false
 	case slot.Break != "":
-		return SlotView{Minutes: slot.Minutes, Title: slot.Break, Break: true}, true
+		return SlotView{Minutes: slot.Minutes, Title: curly(slot.Break), Break: true}, true
 	default:
 		r.work += slot.Minutes
-		return SlotView{Minutes: slot.Minutes, Title: slot.Talk}, true
+		return SlotView{Minutes: slot.Minutes, Title: curly(slot.Talk)}, true
 	}
 }
 
@@ -127,7 +127,7 @@ func (r *timetable) step(slot trackSlot, step *course.Step) SlotView {
 	r.steps = append(r.steps, slot.Step)
 	r.work += step.Minutes
 	link := stepLink(r.from, step)
-	return SlotView{Minutes: step.Minutes, Title: link.Number + " " + step.Title, Href: link.Href}
+	return SlotView{Minutes: step.Minutes, Title: link.Number + " " + link.Title, Href: link.Href}
 }
 
 // add records that something is wrong in the track, at its first line.
