@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
@@ -26,10 +27,9 @@ type request struct {
 
 // refusal is an answer other than 200. It says what to do next.
 type refusal struct {
-	status     int
-	Err        string `json:"error"`
-	Next       string `json:"next,omitempty"`
-	BringsBack string `json:"bring_back,omitempty"`
+	status int
+	Err    string `json:"error"`
+	Next   string `json:"next,omitempty"` // a command
 }
 
 func (r *refusal) Error() string { return r.Err }
@@ -148,17 +148,11 @@ func (c *Companion) step(in request) (*course.Step, error) {
 	return nil, &refusal{status: http.StatusNotFound, Err: fmt.Sprintf("there is no step %q", in.Step), Next: "go tool workshop list"}
 }
 
-// Restored is what reset and solve did, or would do.
+// Restored is what reset and solve did, or would do, in words.
 type Restored struct {
-	Verb      string   `json:"verb"`
-	Step      string   `json:"step"`
-	Done      bool     `json:"done"`
-	Nothing   bool     `json:"nothing"`    // the folder holds already what would be put there
-	Replaces  []string `json:"replaces"`   // files of the learner's that are replaced or moved away
-	Moved     []string `json:"moved"`      // of them, those that go
-	Kept      []string `json:"kept"`       // files of the learner's that stay
-	BringBack string   `json:"bring_back"` // the line for a shell that takes it back
-	Command   string   `json:"command"`    // what does the same in a terminal
+	Asks    bool     `json:"asks"`              // nothing was done yet: it is to be confirmed
+	Lines   []string `json:"lines"`             // what happens, or happened
+	Command string   `json:"command,omitempty"` // that does the same, or brings the files back, in a terminal
 }
 
 // restore makes an action of a plan to replace the learner's files. Unless it is
@@ -184,29 +178,53 @@ func (c *Companion) restoreNow(ctx context.Context, step *course.Step, plan func
 		return nil, &refusal{status: http.StatusConflict, Next: "git checkout -- solutions/" + step.Name,
 			Err: fmt.Sprintf("can't make step %02d anew; nothing was changed: %v", step.Number, err)}
 	}
-	answer := &Restored{
-		Verb: r.Verb, Step: step.Name, Nothing: r.Empty(), Replaces: r.Replaced(), Moved: r.Remove, Kept: r.Keep,
-		Command: fmt.Sprintf("go tool workshop %s %02d", r.Verb, step.Number),
-	}
-	if r.Empty() || !confirmed {
-		return answer, nil
+	what := contents[r.Verb]
+	switch {
+	case r.Empty():
+		return &Restored{Lines: []string{fmt.Sprintf("Nothing to do: steps/%s already holds %s.", step.Name, what)}}, nil
+	case !confirmed:
+		return &Restored{Asks: true, Command: fmt.Sprintf("go tool workshop %s %02d", r.Verb, step.Number), Lines: []string{
+			fmt.Sprintf("This puts %s into steps/%s.%s", what, step.Name, replaced(r.Replaced())),
+			"A copy goes to .workshop/backup first. The same in a terminal:",
+		}}, nil
 	}
 	backup, err := r.BackUp(c.Course.Root)
 	if err != nil {
 		return nil, &refusal{status: http.StatusConflict, Next: "go tool workshop doctor",
 			Err: fmt.Sprintf("can't back up your files, so nothing was changed: %v", err)}
 	}
+	bringBack := ""
 	if backup != "" {
-		answer.BringBack = learner.BringBack(filepath.Join(c.Course.Root, backup), c.Course.Root)
+		bringBack = learner.BringBack(filepath.Join(c.Course.Root, backup), c.Course.Root)
 	}
 	if err := r.Replace(); err != nil {
-		return nil, &refusal{status: http.StatusConflict, BringsBack: answer.BringBack,
-			Err: fmt.Sprintf("only a part of step %02d was replaced: %v", step.Number, err)}
+		return nil, &refusal{status: http.StatusConflict, Next: bringBack,
+			Err: fmt.Sprintf("only a part of step %02d was replaced; the line brings your files back: %v", step.Number, err)}
 	}
-	answer.Done = true
+	answer := &Restored{Command: bringBack, Lines: []string{fmt.Sprintf("steps/%s holds %s.", step.Name, what)}}
+	if len(r.Keep) > 0 {
+		answer.Lines = append(answer.Lines, "Kept, since the solution hasn't it: "+strings.Join(r.Keep, ", ")+".")
+	}
+	if bringBack != "" {
+		answer.Lines = append(answer.Lines, "This line brings your files back:")
+	}
 	if step == c.place.step {
 		c.follow(ctx) // its folder may be a new one
 		c.run(ctx)
 	}
 	return answer, nil
+}
+
+// contents are what each verb puts into a step's folder.
+var contents = map[string]string{"reset": "the files as the course hands them out", "solve": "the solution"}
+
+// replaced says which files of the learner's are replaced or moved away.
+func replaced(files []string) string {
+	switch len(files) {
+	case 0:
+		return ""
+	case 1:
+		return " It replaces a file of yours: " + files[0] + "."
+	}
+	return fmt.Sprintf(" It replaces %d files of yours: %s.", len(files), strings.Join(files, ", "))
 }

@@ -66,7 +66,7 @@ func New(o Options) *Companion {
 	}
 	return &Companion{
 		Options: o, token: rand.Text(), pages: newAudience(),
-		asks: make(chan func(context.Context)), ended: make(chan struct{}), place: place{step: o.Step, server: rand.Text()},
+		asks: make(chan func(context.Context)), ended: make(chan struct{}), place: place{step: o.Step},
 	}
 }
 

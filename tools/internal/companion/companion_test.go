@@ -24,28 +24,30 @@ func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()
 	receive(t, r.runs).finish <- r.red()
-	s := page.sees("red tasks", idle)
-	assert.Equal(t, "red", s.task(1))
-	require.Len(t, s.Verdict.Failures, 2)
-	assert.Equal(t, "TestAdd", s.Verdict.Failures[0].Test)
-	assert.Equal(t, learner.Block{Label: "at", Text: "main_test.go:12"}, s.Verdict.Failures[0].Blocks[0])
-	assert.Equal(t, &Gap{File: "steps/01-adding/main.go", Line: 10, Task: 1, Text: "add"}, s.Verdict.Place)
+	s := page.sees("red tasks", tested)
+	assert.Equal(t, Red, s.task(1))
+	require.Len(t, s.Failures, 2)
+	assert.Equal(t, "TestAdd", s.Failures[0].Test)
+	assert.Equal(t, learner.Block{Label: "at", Text: "main_test.go:12"}, s.Failures[0].Blocks[0])
+	assert.Equal(t, "steps/01-adding/main.go:10  TODO(task 1): add", s.row("Open"))
+	assert.Equal(t, "Step 01: 0 of 2 tasks done. First failure: TestAdd", s.Says)
 
 	r.save("package main\n\n// Better.\n")
 	again := receive(t, r.runs)
 	page.sees("running tests", running)
 	again.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
-	s = page.sees("a task that is green before the run's end", func(s State) bool { return s.task(1) == "green" })
-	assert.Equal(t, "running", s.task(2))
+	s = page.sees("a task that is green before the run's end", func(s State) bool { return s.task(1) == Green })
+	assert.Equal(t, Running, s.task(2))
 	green := r.green()
 	verdict := time.Now()
 	again.finish <- green
-	s = page.sees("green tasks", idle)
+	s = page.sees("green tasks", tested)
 	assert.Less(t, time.Since(verdict), 500*time.Millisecond, "from the verdict to the page")
-	assert.True(t, s.Verdict.Green)
-	assert.Equal(t, "green", s.task(2))
-	assert.Equal(t, learner.Done, s.Steps[0].State)
-	assert.Equal(t, &Next{Name: "02-doubling", Title: "Doubling"}, s.Verdict.Next)
+	assert.Equal(t, Green, s.State)
+	assert.Equal(t, Green, s.task(2))
+	assert.Equal(t, "you are here, done", s.Steps[0].Word)
+	assert.Equal(t, "to do", s.Steps[1].Word)
+	assert.Contains(t, s.Rows, Row{Label: "Go on", Text: "Step 02: Doubling", Page: "steps/02-doubling.html"})
 
 	state, err := progress.Load(r.course.Root)
 	require.NoError(t, err)
@@ -62,20 +64,20 @@ func TestNewestSaveEndsTheRunBefore(t *testing.T) {
 	third := receive(t, r.runs)
 	assert.ErrorIs(t, context.Cause(second.ctx), learner.ErrNewer)
 	third.finish <- r.green()
-	r.open().sees("the newest verdict", idle)
+	r.open().sees("the newest verdict", tested)
 }
 
 func TestBrokenBuildIsShownAsWhatItIs(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()
 	receive(t, r.runs).finish <- r.red()
-	page.sees("red tasks", idle)
+	page.sees("red tasks", tested)
 	r.save(broken)
 	receive(t, r.runs).finish <- r.broken()
-	s := page.sees("the compiler's words", func(s State) bool { return idle(s) && s.Verdict.Build != "" })
-	assert.Contains(t, s.Verdict.Build, "steps/01-adding/main.go:3:15: undefined: x")
-	assert.Equal(t, "red", s.task(1), "as of the last run that compiled")
-	assert.Empty(t, s.Verdict.Failures)
+	s := page.sees("the compiler's words", func(s State) bool { return s.row("It doesn't compile") != "" })
+	assert.Contains(t, s.row("It doesn't compile"), "steps/01-adding/main.go:3:15: undefined: x")
+	assert.Equal(t, Red, s.task(1), "as of the last run that compiled")
+	assert.Empty(t, s.Failures)
 }
 
 func TestHTMLInTestOutputArrivesAsText(t *testing.T) {
@@ -86,8 +88,8 @@ func TestHTMLInTestOutputArrivesAsText(t *testing.T) {
 		result.Tests[i].Output = "main_test.go:12: <script>alert(1)</script> & \u2028"
 	}
 	receive(t, r.runs).finish <- result
-	s := page.sees("the failure", idle)
-	assert.Equal(t, "<script>alert(1)</script> & \u2028", s.Verdict.Failures[0].Blocks[1].Text, "nothing is lost")
+	s := page.sees("the failure", tested)
+	assert.Equal(t, "<script>alert(1)</script> & \u2028", s.Failures[0].Blocks[1].Text, "nothing is lost")
 	for len(page.raw) > 0 {
 		assert.NotContains(t, <-page.raw, "<", "no tag could begin, wherever the text is put")
 	}
@@ -100,7 +102,7 @@ func TestWhatTheCommandDidShowsInThePage(t *testing.T) {
 	r := newRig(t).start()
 	receive(t, r.runs).finish <- r.red()
 	page := r.open()
-	page.sees("red tasks", idle)
+	page.sees("red tasks", tested)
 
 	terminal, err := progress.Load(r.course.Root)
 	require.NoError(t, err)
@@ -108,8 +110,8 @@ func TestWhatTheCommandDidShowsInThePage(t *testing.T) {
 	learner.Remember(terminal, r.course.Step(1), r.green())
 	require.NoError(t, terminal.Save())
 	s := page.sees("what the command saved", func(s State) bool { return s.Steps[0].Tasks[0].Opened == 1 })
-	assert.Equal(t, learner.Done, s.Steps[0].State)
-	assert.Equal(t, "green", s.task(1))
+	assert.Equal(t, Green, s.Steps[0].State)
+	assert.Equal(t, Green, s.task(1))
 }
 
 func TestHintsOpenOneByOneInEveryTab(t *testing.T) {
@@ -139,10 +141,10 @@ func TestPageChoosesTheStep(t *testing.T) {
 	r := newRig(t).start()
 	receive(t, r.runs).finish <- r.red()
 	page := r.open()
-	page.sees("step 1", idle)
+	page.sees("step 1", tested)
 	s := act[State](r, http.StatusOK, "/api/step", `{"step":"02-doubling"}`)
 	assert.Equal(t, "02-doubling", s.Step)
-	assert.Nil(t, s.Verdict)
+	assert.Empty(t, s.Failures)
 	assert.Equal(t, 2, receive(t, r.runs).step.Number)
 	state, err := progress.Load(r.course.Root)
 	require.NoError(t, err)
@@ -162,22 +164,23 @@ func TestResetAsksFirstAndSaysHowToTakeItBack(t *testing.T) {
 	receive(t, r.runs)
 
 	plan := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding"}`)
-	assert.False(t, plan.Done)
-	assert.Equal(t, []string{"main.go"}, plan.Replaces)
+	assert.True(t, plan.Asks)
+	assert.Contains(t, plan.Lines[0], "It replaces a file of yours: main.go.")
+	assert.Equal(t, "go tool workshop reset 01", plan.Command)
 	got, err := os.ReadFile(mine)
 	require.NoError(t, err)
 	assert.Contains(t, string(got), "// Mine.", "nothing happens unasked")
 	assert.False(t, exists(filepath.Join(r.course.Root, progress.Folder, "backup")))
 
 	done := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
-	assert.True(t, done.Done)
+	assert.False(t, done.Asks)
 	got, err = os.ReadFile(mine)
 	require.NoError(t, err)
 	assert.Equal(t, string(starter), string(got))
 	receive(t, r.runs) // the tests run again
 
-	from, to, ok := strings.Cut(strings.TrimPrefix(done.BringBack, "cp -R "), "/. ")
-	require.True(t, ok, done.BringBack)
+	from, to, ok := strings.Cut(strings.TrimPrefix(done.Command, "cp -R "), "/. ")
+	require.True(t, ok, done.Command)
 	require.NoError(t, os.CopyFS(filepath.Join(t.TempDir(), "copy"), os.DirFS(from)))
 	assert.Equal(t, r.course.Root+"/", to)
 	kept, err := os.ReadFile(filepath.Join(from, "steps", "01-adding", "main.go"))
@@ -185,9 +188,9 @@ func TestResetAsksFirstAndSaysHowToTakeItBack(t *testing.T) {
 	assert.Contains(t, string(kept), "// Mine.")
 
 	again := act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
-	assert.True(t, again.Nothing)
+	assert.Contains(t, again.Lines[0], "Nothing to do")
 	solved := act[Restored](r, http.StatusOK, "/api/solve", `{"step":"01-adding","confirmed":true}`)
-	assert.True(t, solved.Done)
+	assert.Equal(t, []string{"steps/01-adding holds the solution.", "This line brings your files back:"}, solved.Lines)
 }
 
 func TestNothingIsReplacedWithoutABackup(t *testing.T) {
@@ -207,11 +210,11 @@ func TestResetBringsAMissingFolderBack(t *testing.T) {
 	require.NoError(t, os.RemoveAll(r.course.Step(1).Dir))
 	r.start()
 	page := r.open()
-	s := page.sees("what is missing", func(s State) bool { return s.Trouble != "" })
-	assert.Contains(t, s.Trouble, "next: go tool workshop reset 01")
+	s := page.sees("what is missing", func(s State) bool { return s.row("The tests can't be run") != "" })
+	assert.Contains(t, s.row("The tests can't be run"), "next: go tool workshop reset 01")
 	act[Restored](r, http.StatusOK, "/api/reset", `{"step":"01-adding","confirmed":true}`)
 	receive(t, r.runs).finish <- r.red()
-	page.sees("red tasks", func(s State) bool { return idle(s) && s.Trouble == "" })
+	page.sees("red tasks", tested)
 	r.save("package main\n\n// The folder is watched again.\n")
 	receive(t, r.runs)
 }
@@ -220,7 +223,8 @@ func TestRestartedCompanionHasAnotherToken(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()
 	receive(t, r.runs).finish <- r.red()
-	before, old := page.sees("red tasks", idle), r.token
+	page.sees("red tasks", tested)
+	old := r.token
 	act[State](r, http.StatusOK, "/api/hint", `{"step":"01-adding","task":2}`)
 	r.stop()
 	page.ended()
@@ -228,7 +232,6 @@ func TestRestartedCompanionHasAnotherToken(t *testing.T) {
 	r.start()
 	page = r.open()
 	s := page.sees("the state again", func(State) bool { return true })
-	assert.NotEqual(t, before.Server, s.Server, "the page sees that it has to fetch the token anew")
 	assert.Equal(t, 1, s.Steps[0].Tasks[1].Opened, "the place is remembered")
 	assert.Contains(t, r.get("/steps/01-adding.html"), "token="+r.token)
 	answer := r.ask(http.MethodPost, "/api/run", `{}`, func(q *http.Request) { q.Header.Set(tokenHeader, old) })
@@ -239,14 +242,14 @@ func TestStreamGivesTheStateAgainAfterAReconnect(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()
 	receive(t, r.runs).finish <- r.red()
-	page.sees("red tasks", idle)
+	page.sees("red tasks", tested)
 	page.leave()
 	r.save("package main\n\n// While the laptop was closed.\n")
 	receive(t, r.runs).finish <- r.green()
-	require.Eventually(t, func() bool { return strings.Contains(r.get("/api/state"), `"green":true`) }, long, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(r.get("/api/state"), `"state":"green","says"`) }, long, 5*time.Millisecond)
 	page = r.open()
 	s := <-page.states
-	assert.True(t, s.Verdict.Green, "the first event holds everything")
+	assert.Equal(t, Green, s.State, "the first event holds everything")
 }
 
 func TestEndLeavesNothing(t *testing.T) {
@@ -314,13 +317,13 @@ func TestMissingNeedsAreToldAndTriedAgain(t *testing.T) {
 	r.start()
 	page := r.open()
 	page.sees("the trouble", func(s State) bool {
-		return !s.Running && strings.HasPrefix(s.Trouble, "The tests can't be run: no PostgreSQL was found\n  next: ")
+		return s.State == Red && strings.HasPrefix(s.row("The tests can't be run"), "The tests can't be run: no PostgreSQL was found\n  next: ")
 	})
 	assert.Contains(t, r.get("/"), "page index.html", "the pages can be read all the same")
 	act[State](r, http.StatusOK, "/api/run", `{}`)
 	receive(t, r.runs).finish <- r.red()
-	s := page.sees("a verdict", idle)
-	assert.Empty(t, s.Trouble)
+	s := page.sees("a verdict", tested)
+	assert.Empty(t, s.row("The tests can't be run"))
 	r.stop()
 	assert.True(t, released)
 }
@@ -329,10 +332,10 @@ func TestFailureToRunIsShownAndTheCompanionGoesOn(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()
 	receive(t, r.runs).finish <- nil
-	page.sees("the trouble", func(s State) bool { return strings.Contains(s.Trouble, "no go here") })
+	page.sees("the trouble", func(s State) bool { return strings.Contains(s.row("The tests can't be run"), "no go here") })
 	r.save("package main\n\n// Again.\n")
 	receive(t, r.runs).finish <- r.red()
-	page.sees("a verdict", idle)
+	page.sees("a verdict", tested)
 }
 
 func TestPlaceThatCannotBeKeptStopsNobody(t *testing.T) {
@@ -341,8 +344,7 @@ func TestPlaceThatCannotBeKeptStopsNobody(t *testing.T) {
 	r.start()
 	page := r.open()
 	receive(t, r.runs).finish <- r.red()
-	s := page.sees("a verdict", idle)
-	require.Len(t, s.Notices, 1)
-	assert.Contains(t, s.Notices[0], "isn't remembered")
-	assert.Equal(t, "red", s.task(1))
+	s := page.sees("a verdict", tested)
+	assert.Contains(t, s.row("Note"), "isn't remembered")
+	assert.Equal(t, Red, s.task(1))
 }

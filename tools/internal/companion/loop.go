@@ -20,7 +20,6 @@ const lookEvery = 200 * time.Millisecond
 
 // place is what the loop knows. Nothing else touches it.
 type place struct {
-	server    string // names this process
 	step      *course.Step
 	runs      *learner.Runs
 	tested    map[string]runner.Status // the tests that ended in the run that goes on
@@ -164,7 +163,7 @@ func (c *Companion) save() {
 	if c.place.forgetful == "" {
 		c.OnTrouble(fmt.Errorf("your place isn't remembered: %w\n  next: go tool workshop doctor", err))
 	}
-	c.place.forgetful = err.Error()
+	c.place.forgetful = "Your place isn't remembered: " + err.Error()
 }
 
 // stamp is what changes when the progress is saved.

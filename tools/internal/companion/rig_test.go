@@ -303,10 +303,22 @@ func (p *tab) ended() {
 	}
 }
 
-func idle(s State) bool    { return !s.Running && s.Verdict != nil }
-func running(s State) bool { return s.Running }
+// tested is a state after a run.
+func tested(s State) bool {
+	return (s.State == Red || s.State == Green) && s.row("The tests can't be run") == ""
+}
+func running(s State) bool { return s.State == Running }
 
-func (s State) task(number int) string { return s.Steps[0].Tasks[number-1].State }
+func (s State) task(number int) Light { return s.Steps[0].Tasks[number-1].State }
+
+func (s State) row(label string) string {
+	for _, row := range s.Rows {
+		if row.Label == label {
+			return row.Text
+		}
+	}
+	return ""
+}
 
 // raw sends bytes and is the first line of the answer.
 func (r *rig) rawRequest(text string) string {

@@ -2,58 +2,61 @@ package companion
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
 )
 
-// State is all that a page shows of the learner's place, as JSON.
+// State is all that a page shows of the learner's place, as JSON: in words, so that pages
+// have nothing to decide.
 type State struct {
-	Server  string      `json:"server"`            // another one than before: the companion was started anew
-	Step    string      `json:"step"`              // the name of the step that is watched
-	Running bool        `json:"running"`           // its tests run now
-	Doing   string      `json:"doing,omitempty"`   // what the run does before its tests: downloads, starts
-	Passed  int         `json:"passed"`            // tests of the run that goes on
-	Failed  int         `json:"failed"`            // tests of the run that goes on
-	Trouble string      `json:"trouble,omitempty"` // why tests can't be run, and what to do
-	Notices []string    `json:"notices,omitempty"` // what else the learner should know
-	Steps   []StepState `json:"steps"`
-	Verdict *Verdict    `json:"verdict,omitempty"` // of the last run of the step that is watched
+	Step     string      `json:"step"`  // the name of the step that is watched
+	State    Light       `json:"state"` // of that step
+	Says     string      `json:"says"`  // how things stand, in one line
+	Doing    string      `json:"doing"` // what the run that goes on does
+	Steps    []StepState `json:"steps"`
+	Rows     []Row       `json:"rows"`     // what there is to say on the step that is watched, beside its failures
+	Failures []Failure   `json:"failures"` // of the last run of that step; the first is shown unfolded
 }
+
+// Light is a state that a page shows by a colour and a sign beside the word.
+type Light string
+
+// The lights.
+const (
+	Unknown Light = "unknown"
+	Red     Light = "red"
+	Green   Light = "green"
+	Running Light = "running"
+)
 
 // StepState is how far the learner is with a step.
 type StepState struct {
-	Name   string           `json:"name"`
-	Number int              `json:"number"`
-	Title  string           `json:"title"`
-	State  learner.Standing `json:"state"`
-	Green  int              `json:"green_tasks"`
-	Tasks  []TaskState      `json:"tasks"`
+	Name  string      `json:"name"`
+	State Light       `json:"state"` // green once it was done, running while its tests run
+	Word  string      `json:"word"`
+	Tasks []TaskState `json:"tasks"`
 }
 
 // TaskState is how a task is.
 type TaskState struct {
 	Number int    `json:"number"`
-	State  string `json:"state"` // unknown, red, green or running
-	Hints  int    `json:"hints"` // how many there are
-	Opened int    `json:"opened"`
+	State  Light  `json:"state"`
+	Word   string `json:"word"`
+	Opened int    `json:"opened"` // hints
 }
 
-// Verdict is what the last run said.
-type Verdict struct {
-	Green    bool      `json:"green"`
-	Seconds  float64   `json:"seconds"`
-	Build    string    `json:"build,omitempty"`    // why it doesn't compile
-	Panic    string    `json:"panic,omitempty"`    // how the tests ended early
-	Failures []Failure `json:"failures,omitempty"` // the first is shown unfolded
-	Missing  string    `json:"missing,omitempty"`  // why a step without a failure isn't green
-	Notes    []string  `json:"notes,omitempty"`    // on test files that aren't the course's
-	Own      string    `json:"own,omitempty"`      // how the learner's own tests went
-	Place    *Gap      `json:"place,omitempty"`    // where to work
-	Next     *Next     `json:"next,omitempty"`     // the step after a green one
+// Row is something to say: a line with its label, or a text that is folded below it.
+type Row struct {
+	Label string `json:"label"`
+	Text  string `json:"text"`
+	Fold  bool   `json:"fold,omitempty"` // long: such as the compiler's words
+	Page  string `json:"page,omitempty"` // that the text leads to, from the root of the site
 }
 
 // Failure is a test that didn't pass.
@@ -63,113 +66,188 @@ type Failure struct {
 	Blocks []learner.Block `json:"blocks"`
 }
 
-// Gap is where work waits.
-type Gap struct {
-	File string `json:"file"` // from the root of the clone
-	Line int    `json:"line"`
-	Task int    `json:"task"`
-	Text string `json:"text"`
-}
-
-// Next is the step to go on to.
-type Next struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
-}
-
 // state is what pages show now. Only the loop calls it.
 func (c *Companion) state() State {
 	p := &c.place
-	s := State{Server: p.server, Step: p.step.Name, Running: p.runs.Going(), Trouble: p.trouble}
+	s := State{Step: p.step.Name, State: c.light(), Doing: c.doing(), Rows: c.rows(), Failures: []Failure{}}
+	s.Says = fmt.Sprintf("Step %02d: %s", p.step.Number, c.says())
 	for _, step := range c.Course.Steps {
 		s.Steps = append(s.Steps, c.stepState(step))
 	}
-	if s.Running {
-		s.Doing = p.doing
-		for _, status := range p.tested {
-			if status == runner.Passed {
-				s.Passed++
-			} else {
-				s.Failed++
-			}
+	if v := p.verdict; v != nil && v.Result.Build == "" { // tests of the packages that do compile say little
+		for _, f := range v.Failures {
+			s.Failures = append(s.Failures, Failure{Task: f.Task, Test: f.Test, Blocks: learner.Blocks(f.Output)})
 		}
-	}
-	if p.notice != "" {
-		s.Notices = append(s.Notices, p.notice)
-	}
-	if p.forgetful != "" {
-		s.Notices = append(s.Notices, "Your place isn't remembered: "+p.forgetful)
-	}
-	if p.verdict != nil {
-		s.Verdict = c.verdict(p.verdict)
 	}
 	return s
 }
 
+func (c *Companion) light() Light {
+	p := &c.place
+	switch {
+	case p.runs.Going():
+		return Running
+	case p.trouble != "":
+		return Red
+	case p.verdict == nil:
+		return Unknown
+	case p.verdict.Result.Green():
+		return Green
+	}
+	return Red
+}
+
+func (c *Companion) says() string {
+	p := &c.place
+	switch {
+	case p.runs.Going():
+		return "testing…"
+	case p.trouble != "":
+		return "the tests can't be run"
+	case p.verdict == nil:
+		return "not tested yet"
+	case p.verdict.Result.Build != "":
+		return "it doesn't compile"
+	case p.verdict.Result.Green():
+		return "done, every test passes"
+	}
+	_, green := learner.StandingOf(c.Progress, p.step)
+	text := fmt.Sprintf("%d of %d tasks done", green, len(p.step.Tasks))
+	if len(p.verdict.Failures) > 0 {
+		text += ". First failure: " + p.verdict.Failures[0].Test
+	}
+	return text
+}
+
+// doing is what the run that goes on does: it gets ready, and then it counts.
+func (c *Companion) doing() string {
+	p := &c.place
+	if !p.runs.Going() {
+		return ""
+	}
+	passed := 0
+	for _, status := range p.tested {
+		if status == runner.Passed {
+			passed++
+		}
+	}
+	if len(p.tested) == 0 {
+		return p.doing
+	}
+	return fmt.Sprintf("%d passed, %d failed", passed, len(p.tested)-passed)
+}
+
 func (c *Companion) stepState(step *course.Step) StepState {
-	s := StepState{Name: step.Name, Number: step.Number, Title: step.Title}
-	s.State, s.Green = learner.StandingOf(c.Progress, step)
+	standing, green := learner.StandingOf(c.Progress, step)
+	s := StepState{Name: step.Name, State: Unknown, Word: "to do"}
+	switch {
+	case standing == learner.Done:
+		s.State, s.Word = Green, "done"
+	case green > 0:
+		s.Word = fmt.Sprintf("%d of %d", green, len(step.Tasks))
+	}
+	if step == c.place.step {
+		s.Word = strings.TrimSuffix("you are here, "+s.Word, ", to do")
+	}
+	if c.runs(step) {
+		s.State = Running
+	}
 	for i := range step.Tasks {
 		t := &step.Tasks[i]
+		light := c.taskLight(step, t)
 		s.Tasks = append(s.Tasks, TaskState{
-			Number: t.Number, State: c.taskWord(step, t), Hints: len(t.Hints), Opened: learner.OpenedHints(c.Progress, step, t),
+			Number: t.Number, State: light, Word: taskWords[light], Opened: learner.OpenedHints(c.Progress, step, t),
 		})
 	}
 	return s
 }
 
-// taskWord is a task's state: as far as the run that goes on has come, else as its tests
+var taskWords = map[Light]string{Unknown: "not tested yet", Red: "not there yet", Green: "done", Running: "testing…"}
+
+// runs reports whether the step's tests run now.
+func (c *Companion) runs(step *course.Step) bool {
+	return step == c.place.step && c.place.runs.Going()
+}
+
+// taskLight is a task's state: as far as the run that goes on has come, else as its tests
 // ended when they last ran, here or in a terminal.
-func (c *Companion) taskWord(step *course.Step, t *course.Task) string {
-	if step == c.place.step && c.place.runs.Going() {
+func (c *Companion) taskLight(step *course.Step, t *course.Task) Light {
+	if c.runs(step) {
 		return soFar(t, c.place.tested)
 	}
 	switch learner.RememberedState(c.Progress, step, t.Number) {
 	case runner.Green:
-		return "green"
+		return Green
 	case runner.Red:
-		return "red"
+		return Red
 	}
-	return "unknown"
+	return Unknown
 }
 
-func soFar(t *course.Task, tested map[string]runner.Status) string {
-	word := "green"
+func soFar(t *course.Task, tested map[string]runner.Status) Light {
+	light := Green
 	for _, name := range t.Tests {
 		switch status, ended := tested[name]; {
 		case !ended:
-			word = "running"
+			light = Running
 		case status != runner.Passed:
-			return "red"
+			return Red
 		}
 	}
-	return word
+	return light
 }
 
-func (c *Companion) verdict(v *learner.Verdict) *Verdict {
-	w := &Verdict{
-		Green: v.Result.Green(), Seconds: v.Result.Elapsed.Seconds(),
-		Build: v.Located(c.path), Notes: v.ChangedTests(c.path), Own: v.OwnTests(),
+// rows are what the command's board says beside tasks and failures.
+func (c *Companion) rows() []Row {
+	p := &c.place
+	rows := []Row{}
+	if p.trouble != "" {
+		rows = append(rows, Row{Label: "The tests can't be run", Text: p.trouble, Fold: true})
+	}
+	if p.verdict != nil {
+		rows = append(rows, c.verdictRows(p.verdict)...)
+	}
+	for _, note := range []string{p.notice, p.forgetful} {
+		if note != "" {
+			rows = append(rows, Row{Label: "Note", Text: note})
+		}
+	}
+	return rows
+}
+
+func (c *Companion) verdictRows(v *learner.Verdict) []Row {
+	var rows []Row
+	add := func(label, text string, fold bool) {
+		if text != "" {
+			rows = append(rows, Row{Label: label, Text: text, Fold: fold})
+		}
+	}
+	green := v.Result.Green()
+	add("It doesn't compile", v.Located(c.path), true)
+	if v.Remembered {
+		add("Note", "The tasks are as of the last run that compiled.", false)
 	}
 	if v.Result.Panic != "" {
-		w.Panic, _ = v.Panic(true)
+		text, _ := v.Panic(true)
+		add("The tests ended early", text, true)
 	}
-	for _, f := range v.Failures {
-		if w.Build != "" {
-			break // tests of the packages that do compile say little now
-		}
-		w.Failures = append(w.Failures, Failure{Task: f.Task, Test: f.Test, Blocks: learner.Blocks(f.Output)})
-	}
-	if !w.Green && v.Result.Build == "" && v.Result.Panic == "" && len(v.Failures) == 0 {
-		w.Missing = v.NothingRan()
+	if !green && v.Result.Build == "" && v.Result.Panic == "" && len(v.Failures) == 0 {
+		add("Not done", v.NothingRan(), false)
 	}
 	if g := v.Gap; g != nil {
-		w.Place = &Gap{File: c.path(filepath.Join(v.Step.Dir, g.File)), Line: g.Line, Task: g.Task, Text: g.Text}
+		add("Open", fmt.Sprintf("%s:%d  TODO(task %d): %s", c.path(filepath.Join(v.Step.Dir, g.File)), g.Line, g.Task, g.Text), false)
 	}
-	if next := c.Course.Next(v.Step); w.Green && next != nil {
-		w.Next = &Next{Name: next.Name, Title: next.Title}
+	add("Note", strings.Join(v.ChangedTests(c.path), "\n"), false)
+	add("Yours", v.OwnTests(), false)
+	if next := c.Course.Next(v.Step); green && next != nil {
+		rows = append(rows, Row{Label: "Go on", Text: fmt.Sprintf("Step %02d: %s", next.Number, next.Title), Page: "steps/" + next.Name + ".html"})
+	} else if green {
+		add("Done", "This was the last step. Well done!", false)
 	}
-	return w
+	if v.Result.Build == "" && len(v.Failures) > 0 && v.Failures[0].Task == 0 {
+		add("Before", "What worked before you began fails now. It comes first:", false)
+	}
+	return rows
 }
 
 // path names a file from the root of the clone.
