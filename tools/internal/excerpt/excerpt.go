@@ -76,6 +76,9 @@ var (
 	ends   = regexp.MustCompile(`^\s*(?://|--|#)\s*#?endregion\b`)
 )
 
+// IsMarker reports that a line only begins or ends a region.
+func IsMarker(line string) bool { return begins.MatchString(line) || ends.MatchString(line) }
+
 // Cut is the text of a region: between the comment that begins it and the one that ends
 // it, regions within it included. It reports whether a comment begins it.
 func Cut(src, region string) (text string, ok bool) {
@@ -107,7 +110,7 @@ func flush(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
-		if !begins.MatchString(line) && !ends.MatchString(line) {
+		if !IsMarker(line) {
 			lines = append(lines, line)
 		}
 	}

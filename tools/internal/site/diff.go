@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/boxoffice/tools/internal/excerpt"
 	"example.com/boxoffice/tools/internal/patch"
 )
 
@@ -27,6 +28,9 @@ func Diff(from, to string, before, after map[string][]byte) *DiffView {
 			continue
 		}
 		f := diffFile(name, string(old), string(new))
+		if left && right && len(f.Hunks) == 0 {
+			continue
+		}
 		switch {
 		case !left:
 			f.Note = "only in the " + to
@@ -50,25 +54,63 @@ func diffFile(name, old, new string) DiffFile {
 		right: highlight(languageOf(name), new),
 	}
 	unified := strings.Split(strings.TrimSuffix(patch.Unified(name, name, old, new), "\n"), "\n")
+	var texts []string                                    // of the lines of the last hunk
 	for _, text := range unified[min(2, len(unified)):] { // below the two names
 		if m := hunkHead.FindStringSubmatch(text); m != nil {
+			f.endHunk(texts)
 			f.Hunks = append(f.Hunks, DiffHunk{Head: numbers.begin(m, old)})
+			texts = nil
 			continue
 		}
-		line, ok := numbers.line(text)
-		if !ok {
-			continue
+		if line, ok := numbers.line(text); ok {
+			last := &f.Hunks[len(f.Hunks)-1]
+			last.Lines, texts = append(last.Lines, line), append(texts, text[min(1, len(text)):])
 		}
-		last := &f.Hunks[len(f.Hunks)-1]
-		last.Lines = append(last.Lines, line)
-		switch line.Kind {
+	}
+	f.endHunk(texts)
+	return f
+}
+
+// endHunk counts the changes of the last hunk, and drops it when it has none. A change
+// that only marks a region for a lesson is none.
+func (f *DiffFile) endHunk(texts []string) {
+	if len(f.Hunks) == 0 {
+		return
+	}
+	last := &f.Hunks[len(f.Hunks)-1]
+	last.Lines = withoutMarkers(last.Lines, texts)
+	changes := 0
+	for _, l := range last.Lines {
+		switch l.Kind {
 		case "add":
 			f.Added++
 		case "del":
 			f.Removed++
+		default:
+			continue
 		}
+		changes++
 	}
-	return f
+	if changes == 0 {
+		f.Hunks = f.Hunks[:len(f.Hunks)-1]
+	}
+}
+
+// withoutMarkers leaves out changed lines that mark regions, and with each of them a
+// blank line beside it that changed in the same way.
+func withoutMarkers(lines []DiffLine, texts []string) []DiffLine {
+	marks := func(i int, kind string) bool {
+		return i >= 0 && i < len(lines) && lines[i].Kind == kind && excerpt.IsMarker(texts[i])
+	}
+	var kept []DiffLine
+	for i, l := range lines {
+		blank := strings.TrimSpace(texts[i]) == ""
+		if l.Kind != "same" && (marks(i, l.Kind) || blank && (marks(i-1, l.Kind) || marks(i+1, l.Kind))) {
+			continue
+		}
+		kept = append(kept, l)
+	}
+	return kept
 }
 
 // numbering counts the lines of both sides while a diff is read.

@@ -84,3 +84,13 @@ func TestEqualFilesHaveNoDiff(t *testing.T) {
 	assert.Equal(t, &DiffView{From: "a", To: "b"}, Diff("a", "b", same, same))
 	assert.Equal(t, &DiffView{From: "a", To: "b"}, Diff("a", "b", nil, nil))
 }
+
+func TestDiffLeavesOutRegionMarkers(t *testing.T) {
+	d := Diff("starter", "solution",
+		map[string][]byte{"a.go": []byte("package a\n\nfunc f() {}\n"), "b.sql": []byte("SELECT 1;\n")},
+		map[string][]byte{"a.go": []byte("package a\n\n// region f\n\nfunc f() { g() }\n\n// endregion\n"), "b.sql": []byte("-- region one\nSELECT 1;\n-- endregion\n")})
+	require.Len(t, d.Files, 1, "b.sql only has a region more")
+	assert.Equal(t, []int{1, 1}, []int{d.Added, d.Removed})
+	last := d.Files[0].Hunks[0].Lines
+	assert.Equal(t, 5, last[len(last)-1].New, "lines keep their numbers")
+}

@@ -91,7 +91,7 @@ func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answe
 	}
 	view := AnswerView{
 		ID: strings.TrimSuffix(filepath.Base(file), ".patch"), Title: curly(a.Claim), Why: paragraphs(a.Why),
-		CaughtBy: a.CaughtBy, Says: a.Says, Diff: diff,
+		CaughtBy: a.CaughtBy, Says: telling(a.Says), Diff: diff,
 	}
 	step := b.view.Step
 	b.entries = append(b.entries, entry{
@@ -99,6 +99,14 @@ func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answe
 		Text: curly(strings.Join(strings.Fields(a.Why), " ")),
 	})
 	return a, view
+}
+
+// telling is a piece of a message that says something by itself, "" for one that doesn't.
+func telling(piece string) string {
+	if len(strings.Fields(piece)) < 4 {
+		return ""
+	}
+	return piece
 }
 
 // answerDiff is what an answer changes.

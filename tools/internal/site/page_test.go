@@ -152,7 +152,7 @@ func TestMistakes(t *testing.T) {
 	assert.Equal(t, "It takes away", a.Title)
 	assert.Equal(t, "<p>A <code>-</code> looks like a dash.</p>\n", string(a.Why))
 	assert.Equal(t, "TestAdd", a.CaughtBy)
-	assert.Equal(t, "expected 3", a.Says)
+	assert.Equal(t, "measured 4, and expected 3", a.Says)
 	assert.Equal(t, 1, a.Diff.Added)
 	assert.Equal(t, 8, lineWith(t, a.Diff, "del").Old, "where the line is, not where an older patch says")
 	assert.Empty(t, step.Wrong[1].Answers)
