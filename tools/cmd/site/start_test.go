@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/course/coursetest"
+	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/runner"
+)
+
+func TestStartSaysWhatIsInTheWayAndWhatToRun(t *testing.T) {
+	c := coursetest.New(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	for name, try := range map[string]struct {
+		do   func() error
+		says []string
+		code int
+	}{
+		"taken port":    {func() error { _, err := listen(nil, taken.Addr().String()); return err }, []string{"is taken by another program", "\n  next: go tool workshop start"}, exitMachine},
+		"open address":  {func() error { _, err := listen(nil, "0.0.0.0:0"); return err }, []string{"this machine alone", "\n  next: go tool workshop start --addr 127.0.0.1:8090"}, exitUsage},
+		"no port":       {func() error { _, err := listen(nil, "127.0.0.1"); return err }, []string{"missing port", "\n  next: "}, exitUsage},
+		"unknown step":  {func() error { t.Chdir(c.Root); _, _, _, err := stand(nil, "9"); return err }, []string{`there is no step "9"`, "\n  next: go tool workshop list"}, exitUsage},
+		"outside of it": {func() error { t.Chdir(t.TempDir()); _, _, _, err := stand(nil, ""); return err }, []string{"\n  next: cd into the folder that you cloned"}, exitMachine},
+	} {
+		err := try.do()
+		for _, text := range try.says {
+			assert.ErrorContains(t, err, text, name)
+		}
+		assert.Equal(t, try.code, report(err), name)
+	}
+}
+
+func TestStepIsTheFolderOnesElseTheCurrentOne(t *testing.T) {
+	c := coursetest.New(t)
+	state, err := progress.Load(c.Root)
+	require.NoError(t, err)
+	state.Current = 2
+	require.NoError(t, state.Save())
+	for dir, want := range map[string]string{c.Root: "02-doubling", c.Step(1).Dir: "01-adding"} {
+		t.Chdir(dir)
+		_, step, _, err := stand(nil, "")
+		require.NoError(t, err)
+		assert.Equal(t, want, step.Name)
+	}
+	coursetest.Write(t, progress.File(c.Root), "current two\n")
+	var warned bytes.Buffer
+	_, step, _, err := stand(&warned, "")
+	require.NoError(t, err)
+	assert.Equal(t, "01-adding", step.Name)
+	assert.Contains(t, warned.String(), "is damaged at line 1")
+}
+
+func TestMissingBrowserStopsNobody(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var warned bytes.Buffer
+	openBrowser(&warned, "http://127.0.0.1:8090/")
+	assert.Equal(t, "workshop: no program was found here that opens a browser\n  next: open http://127.0.0.1:8090/ yourself\n", warned.String())
+}
+
+func TestVerdictIsALine(t *testing.T) {
+	c := coursetest.New(t)
+	step := c.Step(1)
+	line := func(solution bool) string {
+		result, err := runner.Run(t.Context(), runner.Options{Step: step, Solution: solution}, nil)
+		require.NoError(t, err)
+		result.Elapsed = 1500 * time.Millisecond
+		state, err := progress.Load(c.Root)
+		require.NoError(t, err)
+		return verdictText(learner.NewVerdict(step, state, result, solution), c.Root)
+	}
+	assert.Equal(t, "red, 0 of 2 tasks green (1.5 s): TestAdd and 1 more", line(false))
+	assert.Equal(t, "green (1.5 s)", line(true))
+	require.NoError(t, os.WriteFile(filepath.Join(step.Dir, "main.go"), []byte("package main\n\nfunc main() { x }\n"), 0o644))
+	assert.Equal(t, "doesn't compile: steps/01-adding/main.go:3:15: undefined: x", line(false))
+}
