@@ -294,7 +294,7 @@ func (d *doctor) warm(ctx context.Context) finding {
 	if output, err := command.CombinedOutput(); err != nil && !compiledElsewhere(string(output)) {
 		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, complaints(string(output))), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
 	}
-	if _, err := compileTool(ctx, d.course.Root, siteTool); err != nil {
+	if _, err := d.e.compileTool(ctx, d.course.Root, siteTool); err != nil {
 		return finding{err: fmt.Errorf("can't compile the site's tools: %w", err), next: "go build " + siteTool + "     (from " + d.course.Root + ")"}
 	}
 	return finding{detail: fmt.Sprintf("everything is compiled (%v)", time.Since(began).Round(time.Second))}

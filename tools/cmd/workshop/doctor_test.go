@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"example.com/boxoffice/tools/internal/course/coursetest"
 )
 
 func TestDoctorGoesOnAfterAnIllnessAndSaysWhatToRun(t *testing.T) {
@@ -51,10 +49,16 @@ func TestOnlyALearnersBrokenCodeIsNoIllness(t *testing.T) {
 }
 
 func TestDoctorCompilesEveryStepAndNamesWhatDoesNot(t *testing.T) {
-	c := coursetest.New(t)
-	var out bytes.Buffer
-	d := &doctor{e: &env{stdout: &out, stderr: &out}, course: c}
+	desk := newDesk(t)
+	c := desk.course
+	e := desk.newEnv()
+	d := &doctor{e: e, course: c}
 	require.NoError(t, d.warm(t.Context()).err)
+
+	compiles := e.compileTool
+	e.compileTool = func(context.Context, string, string) (string, error) { return "", errors.New("no goldmark here") }
+	require.ErrorContains(t, d.warm(t.Context()).err, "can't compile the site's tools: no goldmark here")
+	e.compileTool = compiles
 
 	broken := filepath.Join(c.Steps[0].SolutionDir, "broken.go")
 	require.NoError(t, os.WriteFile(broken, []byte("package main\n\nvar x int = \"no\"\n"), 0o600))

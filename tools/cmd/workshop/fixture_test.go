@@ -37,9 +37,10 @@ func (b *desk) newEnv() *env {
 	b.err.Reset()
 	return &env{
 		stdin: &b.in, stdout: &b.out, stderr: &b.err, cwd: b.cwd,
-		getenv:     func(name string) string { return b.env[name] },
-		runTests:   b.runTests,
-		startNeeds: func(context.Context, func(string)) (func(), error) { return func() {}, nil },
+		getenv:      func(name string) string { return b.env[name] },
+		runTests:    b.runTests,
+		startNeeds:  func(context.Context, func(string)) (func(), error) { return func() {}, nil },
+		compileTool: func(context.Context, string, string) (string, error) { return "/cache/tool", nil },
 	}
 }
 
