@@ -65,7 +65,7 @@
   const acts = make('span', { class: 'acts' })
   const more = make('details', { class: 'more' }, make('summary', { class: 'act' }, 'Start over'),
     make('p', { class: 'acts' }, button('Reset the step', () => restore('reset')), button('Take the solution', () => restore('solve'))))
-  const bar = make('div', { class: 'live-bar' })
+  const bar = make('section', { class: 'live-bar', 'aria-label': 'Your tests' })
   says.replaceWith(bar)
   bar.append(says, doing, acts, ...kind === 'step' ? [more] : [])
   const jump = link('', 'To the task')
