@@ -105,12 +105,12 @@ const (
 	sliver    = 0.4  // percent, of the shortest one that can be seen
 )
 
-// draw makes the figure: the bars, the conclusion below them, and the numbers in a table.
+// draw makes the figure: the conclusion, the bars below it, and the numbers in a table.
 func (c *Chart) draw() template.HTML {
 	var b strings.Builder
 	b.WriteString(`<figure class="chart">`)
-	c.bars(&b)
 	fmt.Fprintf(&b, `<figcaption>%s <span class="note">%s</span></figcaption>`, inline(c.Conclusion), html.EscapeString(c.scale()))
+	c.bars(&b)
 	c.table(&b)
 	b.WriteString("</figure>\n")
 	return template.HTML(b.String())

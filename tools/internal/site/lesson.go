@@ -150,7 +150,7 @@ func (b *build) tasks(d *document, section *Section, nodes []ast.Node) {
 	section.Body = d.html(of[0]...)
 	for i := range b.view.Step.Tasks {
 		t := &b.view.Step.Tasks[i]
-		t.Body = d.html(of[t.Number]...)
+		t.Body = d.html(d.withoutTitle(of[t.Number], t.Title)...)
 		b.view.Contents = append(b.view.Contents, Heading{3, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, t.Title)})
 	}
 }
@@ -174,6 +174,24 @@ func (d *document) taskOf(n ast.Node) int {
 	n.RemoveChild(n, lead)
 	number, _ := strconv.Atoi(m[1]) // the pattern saw digits
 	return number
+}
+
+// withoutTitle leaves out a first sentence that is the title again.
+func (d *document) withoutTitle(nodes []ast.Node, title string) []ast.Node {
+	if len(nodes) == 0 {
+		return nil
+	}
+	title += "."
+	switch text := d.text(nodes[0]); {
+	case strings.TrimSpace(text) == title:
+		return nodes[1:]
+	case strings.HasPrefix(text, title+" "):
+		if begin, ok := nodes[0].FirstChild().(*ast.Text); ok && begin.Segment.Len() >= len(title) {
+			begin.Segment.Start += len(title)
+			begin.Segment = begin.Segment.TrimLeftSpace(d.body)
+		}
+	}
+	return nodes
 }
 
 // unfolded leaves out the HTML that folds a text: <details>, its summary, its end.
