@@ -71,14 +71,17 @@
     const mark = () => {
       const limit = innerHeight * 0.3
       const passed = places.filter(place => place.getBoundingClientRect().top <= limit)
-      const here = passed.at(-1) ?? places[0]
+      const ended = passed.length && innerHeight + scrollY >= root.scrollHeight - 2
+      const here = ended ? places.at(-1) : passed.at(-1) ?? places[0]
       for (const [place, a] of lines) {
         if (place === here) a.setAttribute('aria-current', 'location')
         else a.removeAttribute('aria-current')
       }
     }
-    const observer = new IntersectionObserver(mark, { rootMargin: '0px 0px -70% 0px' })
+    // The box reaches far above the window: a place is in it once the reader has passed it.
+    const observer = new IntersectionObserver(mark, { rootMargin: '100000px 0px -70% 0px' })
     places.forEach(place => observer.observe(place))
+    addEventListener('scrollend', mark)
   }
 
   // ——— What is folded opens for links into it, and for print
@@ -115,15 +118,15 @@
   const find = (index, words) => index
     .map(entry => {
       const title = `${entry.t} ${entry.h}`
-      let score = 0
+      let score = entry.u.startsWith('mistakes/') ? -5 : 0 // lessons first
       for (const word of words) {
         if (contains(entry.t, word)) score += 3
         if (contains(entry.h, word)) score += 2
-        else if (!contains(title, word) && !contains(entry.x, word)) return { score: -1 }
+        else if (!contains(title, word) && !contains(entry.x, word)) return { score: -9 }
       }
       return { entry, score }
     })
-    .filter(hit => hit.score >= 0)
+    .filter(hit => hit.entry)
     .sort((a, b) => b.score - a.score)
 
   const marked = (text, words) => {
@@ -190,8 +193,14 @@
       : hits.length === 1 ? '1 place' : `${hits.length || 'No'} places`
   }
 
-  // move goes from the field to the results and back.
+  // move goes from the field to the results and back, and out. Without it, the first
+  // Escape would only empty the field.
   const move = e => {
+    if (e.key === 'Escape') {
+      e.preventDefault()
+      dialog.close()
+      return
+    }
     const links = all('a', list)
     const at = links.indexOf(document.activeElement)
     const inField = document.activeElement === field
