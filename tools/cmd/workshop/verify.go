@@ -151,6 +151,7 @@ func closeVerify(e *env, f verifyFlags, report *verify.Report) error {
 		if report.AgainstWrong != "" {
 			fmt.Fprintf(e.stdout, "Run against wrong answers: %s\n", report.AgainstWrong)
 		}
+		report.WriteUnchecked(e.stdout)
 		fmt.Fprintln(e.stdout, report.Summary())
 	}
 	if report.Failed > 0 {

@@ -189,6 +189,14 @@ func TestBrokenModules(t *testing.T) {
 			f.replace("tools/lab/lab_test.go", "{ Task(t, 1) }", `{ t.Error("broken on purpose") }`)
 		},
 			[]string{"tools: go test ./tools/...", "broken on purpose"}},
+		{"tools don't compile", "tools", func(f fixture) {
+			f.replace("tools/lab/lab_test.go", "{ Task(t, 1) }", "{ Task(t, one) }")
+		},
+			[]string{"tools: go test ./tools/...", "lab_test.go:5:37: undefined: one"}},
+		{"tests of tools panic", "tools", func(f fixture) {
+			f.replace("tools/lab/lab_test.go", "{ Task(t, 1) }", `{ panic("on purpose") }`)
+		},
+			[]string{"panic: on purpose", "goroutine"}},
 		{"too long", "size", func(f fixture) {
 			f.write("solutions/02-limit/long.go", "package main\n\n"+lines(maxLines))
 		}, []string{"solutions/02-limit: 30", "keep below 3000"}},

@@ -124,23 +124,3 @@ func line(re *regexp.Regexp, out string) string {
 	}
 	return strings.TrimSpace(out)
 }
-
-// toolsTests runs the tests of the tools themselves.
-func toolsTests(w *work) {
-	// Not with w.command: testing.T.TempDir follows GOTMPDIR, into the course.
-	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", "test", "-count=1", "./tools/...")
-	if err != nil {
-		w.add(w.tools(), "go test ./tools/...\n%s", failuresOf(out, err))
-	}
-}
-
-// failuresOf drops the lines about packages that pass.
-func failuresOf(out string, err error) string {
-	var kept strings.Builder
-	for l := range strings.Lines(out) {
-		if !strings.HasPrefix(l, "ok  \t") && !strings.HasSuffix(l, "[no test files]\n") {
-			kept.WriteString(l)
-		}
-	}
-	return firstOf(kept.String(), err)
-}

@@ -25,6 +25,10 @@ type Verdict struct {
 	Reason   string   `json:"reason,omitempty"`   // why it was skipped
 	Note     string   `json:"note,omitempty"`     // what was measured, where that is of interest
 	Findings []string `json:"findings,omitempty"` // why it failed, each "file: what is wrong"
+
+	// Unchecked is what it couldn't look at for want of a program, each with the command
+	// that installs it.
+	Unchecked []string `json:"unchecked,omitempty"`
 }
 
 // Name is the check with its subject.
@@ -85,6 +89,15 @@ func (r *Report) WriteFailures(w io.Writer) {
 	}
 }
 
+// WriteUnchecked writes a line on each thing that nobody looked at, for want of a program.
+func (r *Report) WriteUnchecked(w io.Writer) {
+	for _, v := range r.Verdicts {
+		for _, reason := range v.Unchecked {
+			fmt.Fprintf(w, "Skipped by %s: %s\n", v.Name(), reason)
+		}
+	}
+}
+
 // Summary is the closing line: "31 passed, 0 failed", and how many were skipped.
 func (r *Report) Summary() string {
 	s := fmt.Sprintf("%d passed, %d failed", r.Passed, r.Failed)
@@ -100,6 +113,8 @@ type findings struct {
 	list []string
 	skip string
 	note string
+
+	unchecked []string
 }
 
 // add records that something is wrong in a file or folder, the root being all of them.
@@ -115,7 +130,7 @@ func (f *findings) add(path, format string, args ...any) {
 func (f *findings) skipped(format string, args ...any) { f.skip = fmt.Sprintf(format, args...) }
 
 func (f *findings) verdict(check, subject string, took time.Duration) Verdict {
-	v := Verdict{Check: check, Subject: subject, Outcome: Passed, Seconds: took.Seconds(), Note: f.note}
+	v := Verdict{Check: check, Subject: subject, Outcome: Passed, Seconds: took.Seconds(), Note: f.note, Unchecked: f.unchecked}
 	switch {
 	case len(f.list) > 0:
 		v.Outcome, v.Findings = Failed, f.list

@@ -204,6 +204,25 @@ func TestPastMeetsTheNewest(t *testing.T) {
 	}
 }
 
+func TestSkippedToolsTestsTellWhatToInstall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.replace("tools/lab/lab_test.go", "{ Task(t, 1) }", `{ t.Skip("no page was opened; to install it: get browser") }
+
+func TestTwin(t *testing.T) { t.Skip("no page was opened; to install it: get browser") }
+
+func TestPart(t *testing.T) { t.Skip("it is a part of TestTask") }`)
+	report := f.verify(Options{Only: []string{"tools"}})
+	if want := "1 passed, 0 failed"; report.Summary() != want {
+		t.Errorf("the summary is %q, want %q", report.Summary(), want)
+	}
+	var b strings.Builder
+	report.WriteUnchecked(&b)
+	if want := "Skipped by tools: no page was opened; to install it: get browser\n"; b.String() != want {
+		t.Errorf("the report says %q, want %q", b.String(), want)
+	}
+}
+
 func TestUnknownCheckIsRefused(t *testing.T) {
 	_, err := Run(t.Context(), Options{Course: &course.Course{Root: t.TempDir()}, Only: []string{"tests"}})
 	if err == nil || !strings.Contains(err.Error(), `no check "tests"`) || !strings.Contains(err.Error(), "wrong-answers") {
