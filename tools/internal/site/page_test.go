@@ -1,6 +1,7 @@
 package site
 
 import (
+	"errors"
 	"html/template"
 	"io/fs"
 	"os"
@@ -258,9 +259,18 @@ func TestBuildWritesAFolderOfItsOwn(t *testing.T) {
 	for _, name := range []string{"index.html", "steps/01-adding.html", "assets/code.css", "assets/site.js", "search-index.js"} {
 		assert.FileExists(t, filepath.Join(dir, name))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "steps", "old.html"), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "CNAME"), nil, 0o644))
+	list, err := os.OpenFile(filepath.Join(dir, marker), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = list.WriteString("steps/old.html\n../elsewhere\n")
+	require.NoError(t, errors.Join(err, list.Close(), os.WriteFile(filepath.Join(dir, "steps", "old.html"), nil, 0o644),
+		os.WriteFile(filepath.Join(dir, "..", "elsewhere"), nil, 0o644)))
 	require.NoError(t, s.Build(dir), "again")
-	assert.NoFileExists(t, filepath.Join(dir, "steps", "old.html"))
+	assert.NoFileExists(t, filepath.Join(dir, "steps", "old.html"), "a page that is no more")
+	assert.FileExists(t, filepath.Join(dir, "CNAME"), "what no build wrote")
+	assert.FileExists(t, filepath.Join(dir, "..", "elsewhere"))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, marker), []byte("index.html\n"), 0o644))
+	assert.ErrorContains(t, s.Build(dir), "no build of the site wrote it")
 
 	other := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(other, "letter"), []byte("dear"), 0o644))
