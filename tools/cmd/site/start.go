@@ -85,8 +85,9 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 	return nil
 }
 
-// stand is the course around the working folder and the step to watch. An unreadable
-// place stops nobody.
+// stand is the course around the working folder and the step to watch, which becomes the
+// learner's current one: what they type beside the companion is about the same step. A
+// place that can't be read or kept stops nobody.
 func stand(warn io.Writer, arg string) (*course.Course, *course.Step, *progress.State, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -110,7 +111,19 @@ func stand(warn io.Writer, arg string) (*course.Course, *course.Step, *progress.
 	if step == nil {
 		return nil, nil, nil, &startError{"the course has no steps\n  next: git status", exitMachine}
 	}
+	standAt(warn, state, step)
 	return c, step, state, nil
+}
+
+// standAt makes a step the current one, as "next STEP" does.
+func standAt(warn io.Writer, state *progress.State, step *course.Step) {
+	if state.Current == step.Number {
+		return
+	}
+	state.Current = step.Number
+	if err := state.Save(); err != nil {
+		fmt.Fprintf(warn, "workshop: can't remember the step: %v\n  next: go tool workshop doctor\n", err)
+	}
 }
 
 // listen takes the address that was asked for, or else the default one or a free port

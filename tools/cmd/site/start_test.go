@@ -47,11 +47,13 @@ func TestStepIsTheFolderOnesElseTheCurrentOne(t *testing.T) {
 	require.NoError(t, err)
 	state.Current = 2
 	require.NoError(t, state.Save())
-	for dir, want := range map[string]string{c.Root: "02-doubling", c.Step(1).Dir: "01-adding"} {
-		t.Chdir(dir)
+	for _, try := range []struct{ dir, want string }{
+		{c.Root, "02-doubling"}, {c.Step(1).Dir, "01-adding"}, {c.Root, "01-adding"},
+	} {
+		t.Chdir(try.dir)
 		_, step, _, err := stand(nil, "")
 		require.NoError(t, err)
-		assert.Equal(t, want, step.Name)
+		assert.Equal(t, try.want, step.Name, try.dir)
 	}
 	coursetest.Write(t, progress.File(c.Root), "current two\n")
 	var warned bytes.Buffer
@@ -59,6 +61,41 @@ func TestStepIsTheFolderOnesElseTheCurrentOne(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "01-adding", step.Name)
 	assert.Contains(t, warned.String(), "is damaged at line 1")
+}
+
+func TestStepThatIsStartedBecomesTheCurrentOne(t *testing.T) {
+	c := coursetest.New(t)
+	t.Chdir(c.Root)
+	current := func() int {
+		state, err := progress.Load(c.Root)
+		require.NoError(t, err)
+		return state.Current
+	}
+	for _, try := range []struct {
+		arg  string
+		want int
+	}{{"2", 2}, {"", 2}, {"adding", 1}, {"", 1}} {
+		_, step, state, err := stand(nil, try.arg)
+		require.NoError(t, err)
+		assert.Equal(t, try.want, step.Number, "start %s", try.arg)
+		assert.Equal(t, try.want, state.Current, "start %s", try.arg)
+		assert.Equal(t, try.want, current(), "start %s", try.arg)
+	}
+	_, _, _, err := stand(nil, "9")
+	require.Error(t, err)
+	assert.Equal(t, 1, current(), "a mistake changes nothing")
+}
+
+func TestPlaceThatCannotBeKeptStopsNobody(t *testing.T) {
+	c := coursetest.New(t)
+	t.Chdir(c.Root)
+	coursetest.Write(t, filepath.Join(c.Root, progress.Folder, "progress.lock", "in-the-way"), "")
+	var warned bytes.Buffer
+	_, step, _, err := stand(&warned, "2")
+	require.NoError(t, err)
+	assert.Equal(t, 2, step.Number)
+	assert.Contains(t, warned.String(), "can't remember the step: ")
+	assert.Contains(t, warned.String(), "\n  next: go tool workshop doctor\n")
 }
 
 func TestMissingBrowserStopsNobody(t *testing.T) {

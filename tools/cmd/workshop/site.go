@@ -27,7 +27,8 @@ func newStartCmd(e *env) *cobra.Command {
 		Short: "Read the lessons in a browser, where tasks turn green as you save",
 		Long: `Serve the lessons on this machine, and run the tests of a step whenever you save one of
 its files, as "watch" does: tasks change in the page, a failure unfolds under its task, and
-hints open one by one. The address is printed. Ctrl-C ends it.
+hints open one by one. The address is printed. Ctrl-C ends it. The STEP becomes the current
+one, as with "next"; without one it is the step of the folder, else the current one.
 
 It is at 127.0.0.1:8090, or at the next port that is free. WORKSHOP_POLL=1 looks for saved
 files instead of waiting for events.`,
