@@ -352,3 +352,14 @@ func TestHelpNamesCommandsAndExitCodes(t *testing.T) {
 	}
 	assert.NotContains(t, out, "starter", "authors' commands are hidden")
 }
+
+func TestRaceWithoutCSaysWhatIsMissing(t *testing.T) {
+	b := newDesk(t)
+	b.runTests = func(context.Context, runner.Options, func(runner.Test)) (*runner.Result, error) {
+		return &runner.Result{Build: "go: -race requires cgo; enable cgo by setting CGO_ENABLED=1\n"}, nil
+	}
+	require.Equal(t, 3, b.run("test", "01", "--race"))
+	require.Contains(t, b.err.String(), "needs cgo")
+	require.Contains(t, b.err.String(), "next: CGO_ENABLED=1 go tool workshop test 01 --race")
+	require.NotContains(t, b.out.String(), "doesn't compile", "the learner's code is fine")
+}

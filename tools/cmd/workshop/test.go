@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -79,7 +80,16 @@ func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board
 	if err != nil {
 		return nil, err
 	}
+	if f.race && lacksC(result.Build) {
+		return nil, &problem{what: "the race detector needs cgo, and cgo a C compiler", why: errors.New(strings.TrimSpace(result.Build)),
+			next: fmt.Sprintf("CGO_ENABLED=1 go tool workshop test %02d --race     (gcc: sudo apt install gcc; on macOS: xcode-select --install)", s.Number)}
+	}
 	return &board{style: e.style(), course: c, verdict: learner.NewVerdict(s, state, result, f.solution), cwd: e.cwd, all: f.all}, nil
+}
+
+// lacksC reports that go stopped for want of cgo or of a C compiler.
+func lacksC(said string) bool {
+	return strings.Contains(said, "-race requires cgo") || strings.Contains(said, "C compiler") && strings.Contains(said, "not found")
 }
 
 // testReport is what `test --json` prints.
