@@ -68,14 +68,19 @@
   const bar = make('section', { class: 'live-bar', 'aria-label': 'Your tests' })
   says.replaceWith(bar)
   bar.append(says, doing, acts, ...kind === 'step' ? [more] : [])
-  const jump = link('', 'To the task')
+  const jump = link('', '')
   const title = document.title
   const showBar = s => {
     bar.dataset.state = s.state
     put(says, s.says)
     doing.textContent = s.doing
     jump.href = `${root}steps/${s.step}.html#${s.failures[0]?.task ? `task-${s.failures[0].task}` : 'your-tasks'}`
-    put(acts, s.step, () => step && s.step !== step ? [button('Work on this step', () => act('step', { step }))] : [
+    jump.textContent = step && s.step !== step ? 'To your step' : 'To the task'
+    put(acts, s.step, () => step && s.step !== step ? [
+      make('span', { class: 'unwatched' }, 'Saves of this step are not watched.'),
+      button('Work on this step', () => act('step', { step })),
+      jump,
+    ] : [
       button('Run now', () => act('run')),
       jump,
       ...compares ? [] : [link(`steps/${s.step}/diff.html`, 'Compare')],
@@ -108,8 +113,20 @@
   }
   const folds = (failures, task) => failures.filter(f => f.task === task)
     .map(f => fold(f.test, f === failures[0], ...f.blocks.map(block)))
-  const row = ({ label, text, fold: long, page }) =>
-    long ? fold(label, true, pre(text)) : say(label, page ? make('a', { href: root + page }, text) : text)
+  const row = ({ label, text, fold: long, page, step: to }) => {
+    if (long) return fold(label, true, pre(text))
+    if (!page) return say(label, text)
+    const a = make('a', { href: root + page }, text)
+    if (to) a.onclick = e => goOn(e, to)
+    return say(label, a)
+  }
+  // goOn has the step watched to which a link leads, and then goes there.
+  const goOn = async (e, to) => {
+    if (e.ctrlKey || e.metaKey || e.shiftKey) return // another tab, which has a button for it
+    e.preventDefault()
+    const { href } = e.currentTarget
+    if (await act('step', { step: to })) location.href = href
+  }
 
   const verdict = make('div', { class: 'verdict', hidden: '' })
   $('.tasks')?.before(verdict)

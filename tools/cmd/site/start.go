@@ -75,8 +75,8 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 	}
 	teller := &teller{root: c.Root, out: out, warn: warn}
 	err = companion.New(companion.Options{
-		Course: c, Progress: state, Step: step, Pages: pages, Poll: polls(os.Getenv("WORKSHOP_POLL")),
-		Needs: teller.needs, OnVerdict: teller.verdict, OnTrouble: teller.trouble,
+		Course: c, Progress: state, Pages: pages, Poll: polls(os.Getenv("WORKSHOP_POLL")),
+		Needs: teller.needs, OnStep: teller.step, OnVerdict: teller.verdict, OnTrouble: teller.trouble,
 	}).Serve(ctx, listener)
 	if err != nil {
 		return &startError{fmt.Sprintf("the companion ended: %v\n  next: go tool workshop start", err), exitMachine}
@@ -197,6 +197,10 @@ func (t *teller) needs(ctx context.Context, say func(string)) (func(), error) {
 		t.line(t.warn, "%s", line)
 		say(line)
 	})
+}
+
+func (t *teller) step(s *course.Step) {
+	t.line(t.out, "%s  Tests run whenever you save a file of steps/%s from here on", s.Name, s.Name)
 }
 
 func (t *teller) verdict(v *learner.Verdict) {

@@ -41,6 +41,9 @@ func TestTaskTurnsGreenWhenAFileIsSaved(t *testing.T) {
 
 	p.click(`.verdict a[href$="02-doubling.html"]`)
 	p.arrives("/steps/02-doubling.html")
+	assert.Equal(t, 2, receive(t, r.runs).step.Number, "who goes on is watched there")
+	p.says("Step 02: testing…")
+	assert.NotContains(t, p.text(".live-bar"), "not watched")
 	p.click(".brand")
 	p.arrives("/index.html")
 	p.until("the map", `document.querySelector('.map li[data-step="01-adding"] .state').dataset.state === "green"`)
@@ -182,6 +185,9 @@ func TestTwoTabsAgree(t *testing.T) {
 	for _, p := range []*tab{one, two, three} {
 		p.says("Step 01: 0 of 2 tasks done")
 	}
+	assert.Contains(t, two.text(".live-bar"), "Saves of this step are not watched.")
+	assert.NotContains(t, one.text(".live-bar"), "not watched")
+	assert.NotContains(t, three.text(".live-bar"), "not watched")
 	two.clickButton("Work on this step")
 	this := receive(t, r.runs)
 	assert.Equal(t, 2, this.step.Number)
@@ -290,4 +296,23 @@ func TestLivePagesAreAccessibleAndFitAPhone(t *testing.T) {
 	p.shows(1, "green", "done")
 	p.accessible("a green step")
 	fits("a green step")
+}
+
+func TestStepChosenInATerminalLeavesThePageUnwatchedAndSaysSo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.open("steps/01-adding.html")
+	r.ends(r.red())
+	p.shows(1, "red", "not there yet")
+	terminal, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	terminal.Current = 2
+	require.NoError(t, terminal.Save())
+	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+	p.says("Step 02: testing…")
+	assert.Contains(t, p.text(".live-bar"), "Saves of this step are not watched.")
+	p.click(`.live-bar a[href*="02-doubling"]`)
+	p.arrives("/steps/02-doubling.html#your-tasks")
+	p.says("Step 02: testing…")
+	assert.NotContains(t, p.text(".live-bar"), "not watched")
 }

@@ -129,14 +129,9 @@ func (c *Companion) goTo(r *http.Request, in request) (any, error) {
 		return nil, err
 	}
 	return c.onLoop(r, func(ctx context.Context) error {
-		p := &c.place
 		c.Progress.Current = step.Number
 		c.save()
-		if step != p.step {
-			p.step, p.verdict, p.trouble = step, nil, ""
-			c.follow(ctx)
-			c.run(ctx)
-		}
+		c.watchCurrent(ctx)
 		return nil
 	})
 }

@@ -23,7 +23,6 @@ import (
 type Options struct {
 	Course   *course.Course
 	Progress *progress.State
-	Step     *course.Step // to watch at first; the learner's current one when nil
 	Pages    Pages
 
 	Poll bool // look for saved files instead of waiting for events
@@ -31,6 +30,7 @@ type Options struct {
 	Test  learner.Tester                                                       // runner.Run when nil
 	Needs func(ctx context.Context, say func(string)) (stop func(), err error) // learner.StartNeeds when nil
 
+	OnStep    func(*course.Step)     // told of another step that is watched from now on; may be nil
 	OnVerdict func(*learner.Verdict) // told of each run's end; may be nil
 	OnTrouble func(error)            // told what keeps tests from running, or the place from being kept; may be nil
 	Errors    *log.Logger            // of the server; nothing is logged when nil
@@ -55,18 +55,19 @@ func New(o Options) *Companion {
 	if o.Needs == nil {
 		o.Needs = learner.StartNeeds
 	}
+	if o.OnStep == nil {
+		o.OnStep = func(*course.Step) {}
+	}
 	if o.OnVerdict == nil {
 		o.OnVerdict = func(*learner.Verdict) {}
 	}
 	if o.OnTrouble == nil {
 		o.OnTrouble = func(error) {}
 	}
-	if o.Step == nil {
-		o.Step = learner.CurrentStep(o.Course, o.Progress)
-	}
 	return &Companion{
 		Options: o, token: rand.Text(), pages: newAudience(),
-		asks: make(chan func(context.Context)), ended: make(chan struct{}), place: place{step: o.Step},
+		asks: make(chan func(context.Context)), ended: make(chan struct{}),
+		place: place{step: learner.CurrentStep(o.Course, o.Progress)},
 	}
 }
 

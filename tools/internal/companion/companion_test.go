@@ -47,7 +47,7 @@ func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
 	assert.Equal(t, Green, s.task(2))
 	assert.Equal(t, "you are here, done", s.Steps[0].Word)
 	assert.Equal(t, "to do", s.Steps[1].Word)
-	assert.Contains(t, s.Rows, Row{Label: "Go on", Text: "Step 02: Doubling", Page: "steps/02-doubling.html"})
+	assert.Contains(t, s.Rows, Row{Label: "Go on", Text: "Step 02: Doubling", Page: "steps/02-doubling.html", Step: "02-doubling"})
 
 	state, err := progress.Load(r.course.Root)
 	require.NoError(t, err)
@@ -153,6 +153,25 @@ func TestPageChoosesTheStep(t *testing.T) {
 	r.save("package main\n\n// Step 1 isn't watched any more.\n")
 	coursetest.Write(t, filepath.Join(r.course.Step(2).Dir, "main.go"), "package main\n")
 	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+}
+
+func TestStepChosenInATerminalIsWatched(t *testing.T) {
+	r := newRig(t).start()
+	receive(t, r.runs).finish <- r.red()
+	page := r.open()
+	page.sees("step 1", tested)
+
+	terminal, err := progress.Load(r.course.Root)
+	require.NoError(t, err)
+	terminal.Current = 2
+	require.NoError(t, terminal.Save())
+	s := page.sees("step 2", func(s State) bool { return s.Step == "02-doubling" })
+	assert.Equal(t, "Step 02: testing…", s.Says)
+	assert.Empty(t, s.Failures)
+	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+	coursetest.Write(t, filepath.Join(r.course.Step(2).Dir, "main.go"), "package main\n")
+	assert.Equal(t, 2, receive(t, r.runs).step.Number)
+	assert.Equal(t, []string{"02-doubling"}, r.watched())
 }
 
 func TestResetAsksFirstAndSaysHowToTakeItBack(t *testing.T) {

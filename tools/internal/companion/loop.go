@@ -65,7 +65,7 @@ func (c *Companion) loop(ctx context.Context) {
 	c.run(ctx)
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	seen := stampOf(c.Course.Root)
+	var seen stamp
 	for {
 		c.show()
 		select {
@@ -86,6 +86,7 @@ func (c *Companion) loop(ctx context.Context) {
 				seen = now
 				_ = c.Progress.Refresh() // without the file, what is known here counts
 			}
+			c.watchCurrent(ctx)
 		}
 	}
 }
@@ -107,6 +108,20 @@ func (c *Companion) tester(needs *needs) learner.Tester {
 func (c *Companion) run(ctx context.Context) {
 	say := func(line string) { _ = c.do(ctx, func(context.Context) { c.place.doing = line }) }
 	c.place.runs.Start(ctx, runner.Options{Step: c.place.step, Progress: say})
+}
+
+// watchCurrent goes over to the learner's current step, unless it is watched already: a
+// page or a command may have chosen another one.
+func (c *Companion) watchCurrent(ctx context.Context) {
+	p := &c.place
+	step := learner.CurrentStep(c.Course, c.Progress)
+	if step == p.step {
+		return
+	}
+	p.step, p.verdict, p.trouble = step, nil, ""
+	c.OnStep(step)
+	c.follow(ctx)
+	c.run(ctx)
 }
 
 // follow looks for saves of the step that is watched, and of no other.

@@ -71,6 +71,9 @@ type rig struct {
 	addr   string
 	token  string
 	stop   func() // ends the companion and waits for that
+
+	mu    sync.Mutex
+	steps []string // that the companion went over to
 }
 
 func newRig(t *testing.T) *rig {
@@ -90,7 +93,7 @@ func (r *rig) start() *rig {
 	r.addr = listener.Addr().String()
 	state, err := progress.Load(r.course.Root)
 	require.NoError(r.t, err)
-	c := New(Options{Course: r.course, Progress: state, Pages: bookshelf{}, Test: r.test, Needs: r.needs})
+	c := New(Options{Course: r.course, Progress: state, Pages: bookshelf{}, Test: r.test, Needs: r.needs, OnStep: r.onStep})
 	r.token = c.token
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -101,6 +104,19 @@ func (r *rig) start() *rig {
 	})
 	r.t.Cleanup(r.stop)
 	return r
+}
+
+func (r *rig) onStep(s *course.Step) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.steps = append(r.steps, s.Name)
+}
+
+// watched are the steps that the companion went over to.
+func (r *rig) watched() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.steps)
 }
 
 // test is a run of the tests that waits for what finish says.

@@ -57,6 +57,7 @@ type Row struct {
 	Text  string `json:"text"`
 	Fold  bool   `json:"fold,omitempty"` // long: such as the compiler's words
 	Page  string `json:"page,omitempty"` // that the text leads to, from the root of the site
+	Step  string `json:"step,omitempty"` // that the page is about and that is watched once somebody goes there
 }
 
 // Failure is a test that didn't pass.
@@ -240,7 +241,7 @@ func (c *Companion) verdictRows(v *learner.Verdict) []Row {
 	add("Note", strings.Join(v.ChangedTests(c.path), "\n"), false)
 	add("Yours", v.OwnTests(), false)
 	if next := c.Course.Next(v.Step); green && next != nil {
-		rows = append(rows, Row{Label: "Go on", Text: fmt.Sprintf("Step %02d: %s", next.Number, next.Title), Page: "steps/" + next.Name + ".html"})
+		rows = append(rows, Row{Label: "Go on", Text: fmt.Sprintf("Step %02d: %s", next.Number, next.Title), Page: "steps/" + next.Name + ".html", Step: next.Name})
 	} else if green {
 		add("Done", "This was the last step. Well done!", false)
 	}
