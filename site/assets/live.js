@@ -142,7 +142,7 @@
     put(state, task.word)
     const failures = task.state === 'green' ? [] : s.failures
     put($('.failures', card), failures, () => folds(failures, task.number))
-    if (task.opened > opened[task.number]) { // elsewhere; each lies in the one before
+    if (task.opened > (opened[task.number] ?? 0)) { // elsewhere, or before the page was loaded; each lies in the one before
       for (const hint of all('.hint', card).slice(0, task.opened)) hint.open = true
     }
     opened[task.number] = task.opened
@@ -151,7 +151,7 @@
     $('summary', hint).addEventListener('click', () => {
       const task = +hint.closest('.task').dataset.task
       const number = +hint.dataset.hint
-      if (hint.open || number <= opened[task]) return
+      if (hint.open || number <= (opened[task] ?? 0)) return
       opened[task] = number
       act('hint', { step, task, number })
     })

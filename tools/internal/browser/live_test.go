@@ -147,6 +147,10 @@ func TestOpenedHintIsRemembered(t *testing.T) {
 		return state.Hints[progress.TaskID{Step: 1, Task: 1}]
 	}
 	require.Eventually(t, func() bool { return opened() == 2 }, long, 5*time.Millisecond)
+	p.load(r.url("steps/01-adding.html"))
+	p.until("the opened hints after a reload", `document.querySelector("#task-1 .hint[data-hint='2'] .hint-text").checkVisibility()`)
+	assert.Equal(t, "Hint 2 of 3", p.text("#task-1 .hint[data-hint='2'] > summary"))
+	assert.False(t, ask[bool](p, `document.querySelector("#task-1 .hint[data-hint='3']").open`))
 	p.click(`#task-1 .hint[data-hint="1"] > summary`)
 	p.click(`#task-1 .hint[data-hint="1"] > summary`)
 	p.click(`#task-2 .hint[data-hint="1"] > summary`)

@@ -112,6 +112,9 @@ func (c *Companion) openHint(r *http.Request, in request) (any, error) {
 	if task == nil {
 		return nil, &refusal{status: http.StatusNotFound, Err: fmt.Sprintf("step %02d has no task %d", step.Number, in.Task)}
 	}
+	if in.Number < 0 || in.Number > len(task.Hints) {
+		return nil, &refusal{status: http.StatusNotFound, Err: fmt.Sprintf("task %d has no hint %d; its hints are 1 to %d", in.Task, in.Number, len(task.Hints))}
+	}
 	return c.onLoop(r, func(context.Context) error {
 		_ = c.Progress.Refresh() // without the file, what is known here counts
 		if in.Number == 0 || in.Number > learner.OpenedHints(c.Progress, step, task) {

@@ -31,6 +31,9 @@ func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
 	assert.Equal(t, learner.Block{Label: "at", Text: "main_test.go:12"}, s.Failures[0].Blocks[0])
 	assert.Equal(t, "steps/01-adding/main.go:10  TODO(task 1): add", s.row("Open"))
 	assert.Equal(t, "Step 01: 0 of 2 tasks done. First failure: TestAdd", s.Says)
+	assert.Equal(t, Begun, s.Steps[0].State)
+	assert.Equal(t, "you are here, 0 of 2", s.Steps[0].Word)
+	assert.Equal(t, Unknown, s.Steps[1].State)
 
 	r.save("package main\n\n// Better.\n")
 	again := receive(t, r.runs)
@@ -131,6 +134,10 @@ func TestHintsOpenOneByOneInEveryTab(t *testing.T) {
 	other.sees("the second hint", opened(2))
 
 	act[refusal](r, http.StatusNotFound, "/api/hint", `{"step":"01-adding","task":3}`)
+	for _, number := range []string{"-1", "4", "9"} {
+		no := act[refusal](r, http.StatusNotFound, "/api/hint", `{"step":"01-adding","task":1,"number":`+number+`}`)
+		assert.Equal(t, "task 1 has no hint "+number+"; its hints are 1 to 3", no.Err)
+	}
 	act[refusal](r, http.StatusNotFound, "/api/hint", `{"step":"09-none","task":1}`)
 	state, err := progress.Load(r.course.Root)
 	require.NoError(t, err)

@@ -30,6 +30,7 @@ type Light string
 // The lights.
 const (
 	Unknown Light = "unknown"
+	Begun   Light = "begun" // of a step that isn't green yet
 	Red     Light = "red"
 	Green   Light = "green"
 	Running Light = "running"
@@ -38,7 +39,7 @@ const (
 // StepState is how far the learner is with a step.
 type StepState struct {
 	Name  string      `json:"name"`
-	State Light       `json:"state"` // green once it was done, running while its tests run
+	State Light       `json:"state"` // green once it was done, begun since its tests ran first, running while they do
 	Word  string      `json:"word"`
 	Tasks []TaskState `json:"tasks"`
 }
@@ -144,8 +145,8 @@ func (c *Companion) stepState(step *course.Step) StepState {
 	switch {
 	case standing == learner.Done:
 		s.State, s.Word = Green, "done"
-	case green > 0:
-		s.Word = fmt.Sprintf("%d of %d", green, len(step.Tasks))
+	case standing == learner.Begun:
+		s.State, s.Word = Begun, fmt.Sprintf("%d of %d", green, len(step.Tasks))
 	}
 	if step == c.place.step {
 		s.Word = strings.TrimSuffix("you are here, "+s.Word, ", to do")

@@ -12,7 +12,7 @@ type Standing string
 // The standings of a step.
 const (
 	Done  Standing = "done"  // it was green once
-	Begun Standing = "begun" // a task is green
+	Begun Standing = "begun" // its tests have run
 	ToDo  Standing = "todo"
 )
 
@@ -28,7 +28,7 @@ func StandingOf(state *progress.State, s *course.Step) (standing Standing, green
 	switch {
 	case done:
 		return Done, green
-	case green > 0:
+	case EverRan(state, s):
 		return Begun, green
 	}
 	return ToDo, green

@@ -76,6 +76,10 @@ func TestStandings(t *testing.T) {
 	standing, green := StandingOf(state, s)
 	assert.Equal(t, ToDo, standing)
 	assert.Zero(t, green)
+	state.Tasks[taskID(s, 1)] = "red"
+	standing, green = StandingOf(state, s)
+	assert.Equal(t, Begun, standing)
+	assert.Zero(t, green)
 	state.Tasks[taskID(s, 1)] = "green"
 	standing, green = StandingOf(state, s)
 	assert.Equal(t, Begun, standing)
