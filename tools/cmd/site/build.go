@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/site"
 )
 
 func newBuildCmd() *cobra.Command {
@@ -26,8 +30,12 @@ any server, and without one (open index.html). What is wrong is printed as
 			if out == "" {
 				out = filepath.Join(c.Root, ".workshop", "site")
 			}
-			if err := s.Build(out); err != nil {
-				return err
+			var found site.Findings
+			switch err := s.Build(out); {
+			case errors.As(err, &found):
+				return wrong(cmd.ErrOrStderr(), found)
+			case err != nil:
+				return &cli.Problem{What: "the site wasn't built", Why: err, Next: "go tool workshop site build     (into .workshop/site; --out FOLDER is for another one)"}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d pages in %.1f s: %s\n", len(s.Paths()), time.Since(began).Seconds(), filepath.Join(out, "index.html"))
 			return nil
@@ -51,7 +59,7 @@ that are too heavy. Exits with 1 then.`,
 				return err
 			}
 			if found := s.Check(); len(found) > 0 {
-				return found
+				return wrong(cmd.ErrOrStderr(), found)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d pages, nothing is wrong\n", len(s.Paths()))
 			return nil

@@ -5,14 +5,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/services"
 	"example.com/boxoffice/tools/internal/site"
@@ -23,51 +24,42 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newRootCmd().ExecuteContext(ctx)
 	stop()
-	os.Exit(report(err))
+	cli.Report(os.Stderr, err)
+	os.Exit(cli.ExitCode(err))
 }
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "site",
-		Short:         "Render the pages of the workshop",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:         "site",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "go tool workshop site"},
+		Short:       "Render the pages of the workshop",
+		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newBuildCmd(), newCheckCmd(), newServeCmd(), newStartCmd())
+	cli.Explain(root)
 	return root
-}
-
-// report prints what a command returned, and gives the exit code.
-func report(err error) int {
-	var found site.Findings
-	var start *startError
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, context.Canceled):
-		return 130
-	case errors.As(err, &start):
-		fmt.Fprintf(os.Stderr, "workshop: %v\n", err)
-		return start.code
-	case errors.As(err, &found):
-		fmt.Fprintf(os.Stderr, "%v\n", err)
-	default:
-		fmt.Fprintf(os.Stderr, "site: %v\n", err)
-	}
-	return 1
 }
 
 // open reads the site of the course that the working folder is inside of.
 func open() (*site.Site, *course.Course, error) {
-	dir, err := os.Getwd()
+	dir, err := cli.WorkingFolder()
 	if err != nil {
-		return nil, nil, fmt.Errorf("find the working folder: %w", err)
+		return nil, nil, err
 	}
-	c, err := course.Open(dir)
+	c, err := cli.OpenCourse(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := site.Open(c)
-	return s, c, err
+	if err != nil {
+		return nil, nil, &cli.Problem{What: "can't read the pages", Why: err, Next: "git checkout -- site"}
+	}
+	return s, c, nil
+}
+
+// wrong prints what is wrong with the site, a line each, and is the end of a command.
+func wrong(w io.Writer, found site.Findings) error {
+	fmt.Fprintln(w, found)
+	return &cli.Problem{What: "something is wrong with the site", Next: "mend what is listed above, then: go tool workshop site check", Code: cli.ExitRed}
 }

@@ -6,16 +6,21 @@ import (
 	"fmt"
 	"io/fs"
 	"mime"
-	"net"
 	"net/http"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/companion"
 	"example.com/boxoffice/tools/internal/site"
 )
+
+// previewAddr is where serve listens unless told otherwise.
+const previewAddr = "127.0.0.1:8091"
 
 func newServeCmd() *cobra.Command {
 	var addr string
@@ -33,37 +38,25 @@ marked on the page; "check" lists it.`,
 			return serve(cmd, addr)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8091", "listen on this `ADDRESS` of loopback")
+	cmd.Flags().StringVar(&addr, "addr", previewAddr, "listen on this `ADDRESS` of loopback")
 	return cmd
 }
 
 // serve answers until the command is interrupted.
 func serve(cmd *cobra.Command, addr string) error {
-	if err := onLoopback(addr); err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w; choose another with --addr 127.0.0.1:0", addr, err)
+	listener, err := companion.Listen(addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &cli.Problem{What: addr + " is taken by another program", Next: "go tool workshop site serve --addr 127.0.0.1:0     (any free port)"}
+	case err != nil:
+		return cli.Usage(fmt.Errorf("can't listen on %s: %w", addr, err), "go tool workshop site serve --addr "+previewAddr)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(preview), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	stopped := context.AfterFunc(cmd.Context(), func() { _ = server.Close() })
 	defer stopped()
 	fmt.Fprintf(cmd.OutOrStdout(), "http://%s/\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// onLoopback refuses an address that others on the network could reach.
-func onLoopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("read --addr: %w", err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s is no address of loopback; use 127.0.0.1 with a port", addr)
+		return &cli.Problem{What: "the preview ended", Why: err, Next: "go tool workshop site serve"}
 	}
 	return nil
 }

@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/site"
 )
 
 // run runs the command in the course that these tests are a part of.
@@ -37,14 +42,51 @@ func TestCheckOutsideOfACourse(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := run(t, "check")
 	assert.ErrorContains(t, err, "no go.work")
-	assert.Equal(t, 1, report(err))
+	assert.ErrorContains(t, err, "\n  next: cd into the folder that you cloned")
+	assert.Equal(t, cli.ExitMachine, cli.ExitCode(err))
 }
 
-func TestServeStaysOnLoopback(t *testing.T) {
-	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80", "8091"} {
-		_, err := run(t, "serve", "--addr", addr)
-		assert.Error(t, err, addr)
+// TestErrorsSayWhatToRunNext is the contract of every command of the workshop.
+func TestErrorsSayWhatToRunNext(t *testing.T) {
+	full := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(full, "mine.txt"), nil, 0o644))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	for _, try := range []struct {
+		args []string
+		code int
+		next string
+	}{
+		{[]string{"build", "--nope"}, cli.ExitUsage, "go tool workshop site build --help"},
+		{[]string{"build", "twice"}, cli.ExitUsage, "go tool workshop site build --help"},
+		{[]string{"chek"}, cli.ExitUsage, "go tool workshop site --help"},
+		{[]string{"build", "--out", full}, cli.ExitMachine, "go tool workshop site build "},
+		{[]string{"build", "--out", filepath.Join(full, "mine.txt")}, cli.ExitMachine, "go tool workshop site build "},
+		{[]string{"serve", "--addr", taken.Addr().String()}, cli.ExitMachine, "go tool workshop site serve --addr 127.0.0.1:0"},
+		{[]string{"serve", "--addr", "0.0.0.0:0"}, cli.ExitUsage, "go tool workshop site serve --addr 127.0.0.1:8091"},
+		{[]string{"serve", "--addr", "192.0.2.1:80"}, cli.ExitUsage, "go tool workshop site serve --addr "},
+		{[]string{"serve", "--addr", "example.com:80"}, cli.ExitUsage, "go tool workshop site serve --addr "},
+		{[]string{"serve", "--addr", "8091"}, cli.ExitUsage, "go tool workshop site serve --addr "},
+	} {
+		_, err := run(t, try.args...)
+		assert.ErrorContains(t, err, "\n  next: "+try.next, try.args)
+		assert.Equal(t, try.code, cli.ExitCode(err), try.args)
 	}
+}
+
+func TestWhatIsWrongWithTheSiteIsListed(t *testing.T) {
+	var b bytes.Buffer
+	err := wrong(&b, site.Findings{{File: "site/content/home.md", Line: 3, What: "dead link"}})
+	assert.Equal(t, "site/content/home.md:3: dead link\n", b.String())
+	assert.ErrorContains(t, err, "\n  next: mend what is listed above, then: go tool workshop site check")
+	assert.Equal(t, cli.ExitRed, cli.ExitCode(err))
+}
+
+func TestHelpNamesTheCommandAsItIsTyped(t *testing.T) {
+	out, err := run(t, "build", "--help")
+	require.NoError(t, err)
+	assert.Contains(t, out, "go tool workshop site build [flags]")
 }
 
 func TestPreview(t *testing.T) {

@@ -16,26 +16,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/companion"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
-
-// The exit codes of start, which are those of the command workshop.
-const (
-	exitUsage   = 2
-	exitMachine = 3
-)
-
-// startError says why the companion doesn't start, and what to run next.
-type startError struct {
-	text string
-	code int
-}
-
-func (e *startError) Error() string { return e.text }
 
 func newStartCmd() *cobra.Command {
 	var addr string
@@ -62,7 +49,7 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 	}
 	pages, err := companion.SitePages(c)
 	if err != nil {
-		return &startError{fmt.Sprintf("can't read the pages: %v\n  next: git checkout -- site", err), exitMachine}
+		return &cli.Problem{What: "can't read the pages", Why: err, Next: "git checkout -- site"}
 	}
 	listener, err := listen(out, addr)
 	if err != nil {
@@ -79,7 +66,7 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 		Needs: teller.needs, OnStep: teller.step, OnVerdict: teller.verdict, OnTrouble: teller.trouble,
 	}).Serve(ctx, listener)
 	if err != nil {
-		return &startError{fmt.Sprintf("the companion ended: %v\n  next: go tool workshop start", err), exitMachine}
+		return &cli.Problem{What: "the companion ended", Why: err, Next: "go tool workshop start"}
 	}
 	fmt.Fprintln(out, "\nThe companion has ended. To go on: go tool workshop start")
 	return nil
@@ -89,13 +76,13 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 // learner's current one: what they type beside the companion is about the same step. A
 // place that can't be read or kept stops nobody.
 func stand(warn io.Writer, arg string) (*course.Course, *course.Step, *progress.State, error) {
-	cwd, err := os.Getwd()
+	cwd, err := cli.WorkingFolder()
 	if err != nil {
-		return nil, nil, nil, &startError{fmt.Sprintf("can't find the working folder: %v\n  next: cd into the clone", err), exitMachine}
+		return nil, nil, nil, err
 	}
-	c, err := course.Open(cwd)
+	c, err := cli.OpenCourse(cwd)
 	if err != nil {
-		return nil, nil, nil, &startError{fmt.Sprintf("%v\n  next: cd into the folder that you cloned, then: go tool workshop start", err), exitMachine}
+		return nil, nil, nil, err
 	}
 	state, err := progress.Load(c.Root)
 	if err != nil {
@@ -106,10 +93,10 @@ func stand(warn io.Writer, arg string) (*course.Course, *course.Step, *progress.
 		step, err = learner.CurrentStep(c, state), nil
 	}
 	if err != nil {
-		return nil, nil, nil, &startError{fmt.Sprintf("%v\n  next: go tool workshop list", err), exitUsage}
+		return nil, nil, nil, cli.Usage(err, "go tool workshop list")
 	}
 	if step == nil {
-		return nil, nil, nil, &startError{"the course has no steps\n  next: git status", exitMachine}
+		return nil, nil, nil, &cli.Problem{What: "the course has no steps", Next: "git status"}
 	}
 	standAt(warn, state, step)
 	return c, step, state, nil
@@ -132,7 +119,7 @@ func listen(out io.Writer, addr string) (net.Listener, error) {
 	if addr == "" {
 		listener, err := companion.ListenDefault()
 		if err != nil {
-			return nil, &startError{fmt.Sprintf("can't listen: %v\n  next: go tool workshop start --addr 127.0.0.1:0", err), exitMachine}
+			return nil, &cli.Problem{What: "can't listen", Why: err, Next: "go tool workshop start --addr 127.0.0.1:0"}
 		}
 		if taken := companion.DefaultAddr; listener.Addr().String() != taken {
 			fmt.Fprintf(out, "%s is taken, perhaps by a companion in another terminal; this one takes the next free port.\n", taken)
@@ -144,9 +131,9 @@ func listen(out io.Writer, addr string) (net.Listener, error) {
 	case err == nil:
 		return listener, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &startError{fmt.Sprintf("%s is taken by another program\n  next: go tool workshop start     (it takes a free port by itself)", addr), exitMachine}
+		return nil, &cli.Problem{What: addr + " is taken by another program", Next: "go tool workshop start     (it takes a free port by itself)"}
 	}
-	return nil, &startError{fmt.Sprintf("can't listen on %s: %v\n  next: go tool workshop start --addr %s", addr, err, companion.DefaultAddr), exitUsage}
+	return nil, cli.Usage(fmt.Errorf("can't listen on %s: %w", addr, err), "go tool workshop start --addr "+companion.DefaultAddr)
 }
 
 func polls(value string) bool { return value != "" && value != "0" }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course/coursetest"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
@@ -27,17 +28,17 @@ func TestStartSaysWhatIsInTheWayAndWhatToRun(t *testing.T) {
 		says []string
 		code int
 	}{
-		"taken port":    {func() error { _, err := listen(nil, taken.Addr().String()); return err }, []string{"is taken by another program", "\n  next: go tool workshop start"}, exitMachine},
-		"open address":  {func() error { _, err := listen(nil, "0.0.0.0:0"); return err }, []string{"this machine alone", "\n  next: go tool workshop start --addr 127.0.0.1:8090"}, exitUsage},
-		"no port":       {func() error { _, err := listen(nil, "127.0.0.1"); return err }, []string{"missing port", "\n  next: "}, exitUsage},
-		"unknown step":  {func() error { t.Chdir(c.Root); _, _, _, err := stand(nil, "9"); return err }, []string{`there is no step "9"`, "\n  next: go tool workshop list"}, exitUsage},
-		"outside of it": {func() error { t.Chdir(t.TempDir()); _, _, _, err := stand(nil, ""); return err }, []string{"\n  next: cd into the folder that you cloned"}, exitMachine},
+		"taken port":    {func() error { _, err := listen(nil, taken.Addr().String()); return err }, []string{"is taken by another program", "\n  next: go tool workshop start"}, cli.ExitMachine},
+		"open address":  {func() error { _, err := listen(nil, "0.0.0.0:0"); return err }, []string{"this machine alone", "\n  next: go tool workshop start --addr 127.0.0.1:8090"}, cli.ExitUsage},
+		"no port":       {func() error { _, err := listen(nil, "127.0.0.1"); return err }, []string{"missing port", "\n  next: "}, cli.ExitUsage},
+		"unknown step":  {func() error { t.Chdir(c.Root); _, _, _, err := stand(nil, "9"); return err }, []string{`there is no step "9"`, "\n  next: go tool workshop list"}, cli.ExitUsage},
+		"outside of it": {func() error { t.Chdir(t.TempDir()); _, _, _, err := stand(nil, ""); return err }, []string{"\n  next: cd into the folder that you cloned"}, cli.ExitMachine},
 	} {
 		err := try.do()
 		for _, text := range try.says {
 			assert.ErrorContains(t, err, text, name)
 		}
-		assert.Equal(t, try.code, report(err), name)
+		assert.Equal(t, try.code, cli.ExitCode(err), name)
 	}
 }
 

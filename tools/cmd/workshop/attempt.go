@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
@@ -30,7 +31,7 @@ func (e *env) attempt(ctx context.Context, o runner.Options, onTest func(runner.
 func (e *env) checkFolder(o runner.Options) error {
 	var missing *learner.MissingFolderError
 	if errors.As(learner.CheckFolder(o), &missing) {
-		return &problem{what: "there is no folder " + relative(e.cwd, missing.Dir), next: missing.Next}
+		return &cli.Problem{What: "there is no folder " + relative(e.cwd, missing.Dir), Next: missing.Next}
 	}
 	return nil
 }
@@ -50,9 +51,17 @@ func startPostgres(ctx context.Context, say func(string)) (stop func(), err erro
 	if err != nil {
 		var missing *services.NotFoundError
 		if ctx.Err() == nil && errors.As(err, &missing) {
-			return nil, &problem{what: err.Error()} // it says itself what helps
+			return nil, &cli.Problem{What: err.Error()} // it says itself what helps
 		}
 		return nil, machineProblem(ctx, "can't start PostgreSQL", err)
 	}
 	return stop, nil
+}
+
+// machineProblem says that the machine lacks something, unless it was Ctrl-C.
+func machineProblem(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &cli.Problem{What: what, Why: err, Next: "go tool workshop doctor"}
 }

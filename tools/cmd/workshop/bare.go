@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/services"
@@ -50,13 +51,13 @@ func (e *env) bare(ctx context.Context) error {
 func (e *env) checkGo() error {
 	src, err := os.ReadFile(filepath.Join(e.course.Root, "go.work"))
 	if err != nil {
-		return &problem{what: "can't read go.work", why: err, next: "git checkout -- go.work"}
+		return &cli.Problem{What: "can't read go.work", Why: err, Next: "git checkout -- go.work"}
 	}
 	for line := range strings.Lines(string(src)) {
 		want, ok := strings.CutPrefix(strings.TrimSpace(line), "go ")
 		if ok && version.Compare(runtime.Version(), "go"+strings.TrimSpace(want)) < 0 {
-			return &problem{what: fmt.Sprintf("the course needs Go %s, and this is %s", want, runtime.Version()),
-				next: "install it from https://go.dev/dl/ and open a new terminal"}
+			return &cli.Problem{What: fmt.Sprintf("the course needs Go %s, and this is %s", want, runtime.Version()),
+				Next: "install it from https://go.dev/dl/ and open a new terminal"}
 		}
 	}
 	return nil
@@ -74,7 +75,7 @@ func (e *env) firstRun(ctx context.Context, s *course.Step) error {
 	ticker.start("compiling")
 	err := runner.Compile(ctx, s, firstRunLines(ticker))
 	if err != nil && ctx.Err() == nil {
-		return &problem{what: "can't compile the course", why: err, next: "go tool workshop doctor"}
+		return &cli.Problem{What: "can't compile the course", Why: err, Next: "go tool workshop doctor"}
 	}
 	return err
 }

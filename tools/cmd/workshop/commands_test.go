@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course/coursetest"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
@@ -46,7 +47,7 @@ func TestPathsAreSeenFromWhereOneStands(t *testing.T) {
 
 func TestTestExitsRedAndGreen(t *testing.T) {
 	b := newDesk(t)
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	out := b.succeeds("test", "adding", "--solution")
 	assert.Contains(t, out, "The solution of step 01 passes.")
 	b.succeeds("solve", "1", "--yes")
@@ -60,16 +61,16 @@ func TestTestExitsRedAndGreen(t *testing.T) {
 
 func TestPlainHasWordsOnly(t *testing.T) {
 	b := newDesk(t)
-	b.fails(exitRed, "test", "--plain")
+	b.fails(cli.ExitRed, "test", "--plain")
 	assert.Contains(t, b.out.String(), "  PASS  before")
 	assert.NotContains(t, b.out.String(), "✓")
 }
 
 func TestCompileErrorIsShownWithTheTasksAsTheyWere(t *testing.T) {
 	b := newDesk(t)
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	b.write("main.go", "package main\n\nfunc main() { x }\n")
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	out := b.out.String()
 	assert.Contains(t, out, "It doesn't compile\n\n  steps/01-adding/main.go:3:15: undefined: x")
 	assert.Contains(t, out, "✗ FAIL  task 1")
@@ -79,14 +80,14 @@ func TestCompileErrorIsShownWithTheTasksAsTheyWere(t *testing.T) {
 func TestChangedTestsAreTold(t *testing.T) {
 	b := newDesk(t)
 	b.write("main_test.go", "package main\n")
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	assert.Contains(t, b.out.String(), "Note       not as the course has it, so the course's own ran: main_test.go")
 	assert.Contains(t, b.out.String(), "✗ FAIL  task 1")
 }
 
 func TestJSONIsForScripts(t *testing.T) {
 	b := newDesk(t)
-	b.fails(exitRed, "test", "--json")
+	b.fails(cli.ExitRed, "test", "--json")
 	var r testReport
 	require.NoError(t, json.Unmarshal(b.out.Bytes(), &struct {
 		*testReport
@@ -119,7 +120,7 @@ func TestMistypedWordsAreSuggested(t *testing.T) {
 		{[]string{"hint", "1", "--task", "3"}, "step 01 has no task 3; its tasks are 1 to 2"},
 		{[]string{"hint", "1", "--task", "x"}, "invalid argument"},
 	} {
-		said := b.fails(exitUsage, c.args...)
+		said := b.fails(cli.ExitUsage, c.args...)
 		assert.Contains(t, said, c.want)
 		assert.Contains(t, said, "\n  next: go tool workshop", "every error says what to run next")
 	}
@@ -128,26 +129,26 @@ func TestMistypedWordsAreSuggested(t *testing.T) {
 func TestOutsideTheCourse(t *testing.T) {
 	b := newDesk(t)
 	b.cwd = t.TempDir()
-	assert.Contains(t, b.fails(exitMachine, "list"), "this folder is not inside the workshop")
+	assert.Contains(t, b.fails(cli.ExitMachine, "list"), "this folder is not inside the workshop")
 }
 
 func TestMissingStepFolder(t *testing.T) {
 	b := newDesk(t)
 	require.NoError(t, os.RemoveAll(b.step(1).Dir))
-	assert.Contains(t, b.fails(exitMachine, "test", "1"), "next: go tool workshop reset 01")
+	assert.Contains(t, b.fails(cli.ExitMachine, "test", "1"), "next: go tool workshop reset 01")
 	b.succeeds("reset", "1", "--yes")
-	b.fails(exitRed, "test", "1")
+	b.fails(cli.ExitRed, "test", "1")
 }
 
 func TestWhatTheTestsNeedIsMissing(t *testing.T) {
 	b := newDesk(t)
 	e := b.newEnv()
 	e.startNeeds = func(context.Context, func(string)) (func(), error) {
-		return nil, &problem{what: "no PostgreSQL", next: "apt install postgresql"}
+		return nil, &cli.Problem{What: "no PostgreSQL", Next: "apt install postgresql"}
 	}
 	root := newRootCmd(e)
 	root.SetArgs([]string{"test"})
-	assert.Equal(t, exitMachine, exitCode(root.ExecuteContext(t.Context())))
+	assert.Equal(t, cli.ExitMachine, cli.ExitCode(root.ExecuteContext(t.Context())))
 }
 
 func TestHintsOpenOneByOne(t *testing.T) {
@@ -171,12 +172,12 @@ func TestHintOfAGreenStep(t *testing.T) {
 
 func TestNextGoesOnOnlyFromAGreenStep(t *testing.T) {
 	b := newDesk(t)
-	assert.Contains(t, b.fails(exitRed, "next"), "step 01 isn't green yet")
+	assert.Contains(t, b.fails(cli.ExitRed, "next"), "step 01 isn't green yet")
 	b.succeeds("solve", "--yes")
 	b.succeeds("test")
 	assert.Contains(t, b.succeeds("next"), "You stand at step 02: Doubling")
 	assert.Contains(t, b.succeeds("list"), "> … TODO  02-doubling")
-	assert.Contains(t, b.fails(exitUsage, "next", "--anyway"), "02-doubling is the last step")
+	assert.Contains(t, b.fails(cli.ExitUsage, "next", "--anyway"), "02-doubling is the last step")
 	assert.Contains(t, b.succeeds("next", "1"), "You stand at step 01", "back")
 }
 
@@ -211,20 +212,20 @@ func TestStepsOfTwoDigits(t *testing.T) {
 	assert.Contains(t, out, "Stuck?     go tool workshop hint 10")
 	assert.Contains(t, b.succeeds("hint"), "Hint 1 of 1 for task 1")
 	assert.Contains(t, b.succeeds("diff", "10"), "--- steps/10-scale-out/main.go")
-	assert.Contains(t, b.fails(exitUsage, "test", "1O"), `there is no step "1O"`)
+	assert.Contains(t, b.fails(cli.ExitUsage, "test", "1O"), `there is no step "1O"`)
 
-	b.fails(exitRed, "test", "10")
+	b.fails(cli.ExitRed, "test", "10")
 	b.succeeds("test", "10-scale-out", "--solution")
 	assert.Contains(t, b.succeeds("solve", "10", "--yes"), "Go on      go tool workshop test 10")
 	assert.Contains(t, b.succeeds("test"), "Step 10 is done.")
 	assert.Contains(t, b.succeeds("list"), "✓ PASS  10-scale-out")
-	assert.Contains(t, b.fails(exitUsage, "next"), "10-scale-out is the last step")
+	assert.Contains(t, b.fails(cli.ExitUsage, "next"), "10-scale-out is the last step")
 
 	b.cwd = b.step(10).Dir
 	b.succeeds("reset", "--yes")
 	assert.Equal(t, starter, b.read(filepath.Join(b.step(10).Dir, "main.go")))
 	assert.Contains(t, b.succeeds("next", "1"), "You stand at step 01")
-	assert.Contains(t, b.fails(exitRed, "next"), "step 01 isn't green yet")
+	assert.Contains(t, b.fails(cli.ExitRed, "next"), "step 01 isn't green yet")
 	assert.Contains(t, b.succeeds("next", "--anyway"), "You stand at step 10", "the one after 01")
 }
 
@@ -254,7 +255,7 @@ func TestResetBringsTheStarterBackAndKeepsACopy(t *testing.T) {
 	b.write("extra/own.go", "package extra\n")
 	require.NoError(t, os.Remove(b.mine("number/number.go")))
 
-	assert.Contains(t, b.fails(exitUsage, "reset"), "next: go tool workshop reset 01 --yes")
+	assert.Contains(t, b.fails(cli.ExitUsage, "reset"), "next: go tool workshop reset 01 --yes")
 	assert.Equal(t, edited, b.read(b.mine("main.go")), "nothing happens unasked")
 	out := b.succeeds("reset", "--yes")
 	assert.Equal(t, starter, b.read(b.mine("main.go")))
@@ -292,7 +293,7 @@ func TestResetWithADamagedSolutionChangesNothing(t *testing.T) {
 	b := newDesk(t)
 	b.write("main.go", "package main\n")
 	coursetest.Write(t, filepath.Join(b.step(1).SolutionDir, "main.go"), "package main\n")
-	said := b.fails(exitMachine, "reset", "--yes")
+	said := b.fails(cli.ExitMachine, "reset", "--yes")
 	assert.Contains(t, said, "nothing was changed")
 	assert.Contains(t, said, "git checkout -- solutions/01-adding")
 	assert.Equal(t, "package main\n", b.read(b.mine("main.go")))
@@ -302,7 +303,7 @@ func TestNothingIsReplacedWithoutABackup(t *testing.T) {
 	b := newDesk(t)
 	b.write("main.go", "package main\n")
 	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder), "a file in the way")
-	said := b.fails(exitMachine, "reset", "--yes")
+	said := b.fails(cli.ExitMachine, "reset", "--yes")
 	assert.Contains(t, said, "can't back up your files, so nothing was changed")
 	assert.Equal(t, "package main\n", b.read(b.mine("main.go")))
 }
@@ -310,24 +311,24 @@ func TestNothingIsReplacedWithoutABackup(t *testing.T) {
 func TestDamagedProgressIsSaidAndGoneOnFrom(t *testing.T) {
 	b := newDesk(t)
 	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder, "progress.txt"), "current two\n")
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	assert.Contains(t, b.err.String(), "progress.txt is damaged at line 1")
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	assert.Empty(t, b.err.String())
 }
 
 func TestUnreadableStateStopsNoTest(t *testing.T) {
 	b := newDesk(t)
 	coursetest.Write(t, filepath.Join(b.course.Root, progress.Folder), "a file in the way")
-	b.fails(exitRed, "test")
+	b.fails(cli.ExitRed, "test")
 	assert.Equal(t, 1, strings.Count(b.err.String(), "isn't remembered"), "said once")
 	assert.Contains(t, b.err.String(), "next: go tool workshop doctor")
-	assert.Contains(t, b.fails(exitMachine, "next", "2"), "can't remember the step")
+	assert.Contains(t, b.fails(cli.ExitMachine, "next", "2"), "can't remember the step")
 }
 
 func TestWatchWithoutATerminalRunsOnce(t *testing.T) {
 	b := newDesk(t)
-	b.fails(exitRed, "watch")
+	b.fails(cli.ExitRed, "watch")
 	assert.Contains(t, b.out.String(), "TestAdd")
 }
 
@@ -336,7 +337,7 @@ func TestRunnerFailureIsAProblemOfTheMachine(t *testing.T) {
 	b.runTests = func(context.Context, runner.Options, func(runner.Test)) (*runner.Result, error) {
 		return nil, errOnPurpose
 	}
-	assert.Contains(t, b.fails(exitMachine, "test"), "can't run the tests: on purpose")
+	assert.Contains(t, b.fails(cli.ExitMachine, "test"), "can't run the tests: on purpose")
 }
 
 func TestStepsAreCompleted(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 )
@@ -34,7 +35,7 @@ yours, lines with + are the solution's.`,
 func (e *env) diff(s *course.Step, stat bool) error {
 	files, err := learner.Compare(s)
 	if err != nil {
-		return &problem{what: "can't compare", why: err, next: fmt.Sprintf("go tool workshop reset %02d", s.Number)}
+		return &cli.Problem{What: "can't compare", Why: err, Next: fmt.Sprintf("go tool workshop reset %02d", s.Number)}
 	}
 	if len(files) == 0 {
 		fmt.Fprintf(e.stdout, "Your code of step %02d is the solution's, letter for letter.\n", s.Number)

@@ -17,6 +17,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/services"
 )
@@ -94,7 +95,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.tell(c.name, found)
 	}
 	if ill > 0 {
-		return &problem{what: count(ill, "check", "checks") + " failed", next: "mend what is marked FAIL above, then: go tool workshop doctor"}
+		return &cli.Problem{What: count(ill, "check", "checks") + " failed", Next: "mend what is marked FAIL above, then: go tool workshop doctor"}
 	}
 	fmt.Fprintln(d.e.stdout, "\nThis machine is ready. Next: go tool workshop")
 	return nil

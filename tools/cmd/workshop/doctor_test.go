@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 func TestDoctorGoesOnAfterAnIllnessAndSaysWhatToRun(t *testing.T) {
@@ -19,7 +21,7 @@ func TestDoctorGoesOnAfterAnIllnessAndSaysWhatToRun(t *testing.T) {
 		{"three", func(context.Context) finding { return finding{detail: "fine"} }},
 	}}
 	err := d.examine(t.Context())
-	require.Equal(t, exitMachine, exitCode(err))
+	require.Equal(t, cli.ExitMachine, cli.ExitCode(err))
 	require.ErrorContains(t, err, "1 check failed")
 	for _, line := range []string{"FAIL  one            broken", "next: mend it", "note  two            slow", "ok    three          fine"} {
 		require.Contains(t, out.String(), line)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
@@ -87,13 +88,9 @@ func (e *env) Course() (*course.Course, error) {
 	if e.course != nil {
 		return e.course, nil
 	}
-	c, err := course.Open(e.cwd)
-	if errors.Is(err, course.ErrNoCourse) {
-		return nil, &problem{what: "this folder is not inside the workshop", why: err,
-			next: "cd into the folder that you cloned (it holds go.work), then: go tool workshop"}
-	}
+	c, err := cli.OpenCourse(e.cwd)
 	if err != nil {
-		return nil, &problem{what: "can't read the course", why: err, next: "git status"}
+		return nil, err
 	}
 	e.course = c
 	return c, nil
@@ -134,7 +131,7 @@ func (e *env) Step(arg string) (*course.Step, error) {
 		return s, nil
 	}
 	if !errors.Is(err, course.ErrNoStep) {
-		return nil, usage(err, "go tool workshop list")
+		return nil, cli.Usage(err, "go tool workshop list")
 	}
 	return e.CurrentStep()
 }
@@ -153,5 +150,5 @@ func (e *env) CurrentStep() (*course.Step, error) {
 	if s := learner.CurrentStep(c, state); s != nil {
 		return s, nil
 	}
-	return nil, &problem{what: "the course has no steps", next: "git status"}
+	return nil, &cli.Problem{What: "the course has no steps", Next: "git status"}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/course/coursetest"
 	"example.com/boxoffice/tools/internal/runner"
@@ -50,8 +51,8 @@ func (b *desk) run(args ...string) int {
 	root := newRootCmd(b.newEnv())
 	root.SetArgs(args)
 	err := root.ExecuteContext(b.t.Context())
-	report(&b.err, err)
-	return exitCode(err)
+	cli.Report(&b.err, err)
+	return cli.ExitCode(err)
 }
 
 // succeeds runs the command and is what it printed.

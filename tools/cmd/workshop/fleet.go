@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/balancer"
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 // member is one process that `run` keeps running: an instance of the API, or its worker.
@@ -207,10 +208,10 @@ func (s *stand) watch(ctx context.Context, ended chan *member) error {
 
 // endedProblem says that no instance is left.
 func (s *stand) endedProblem(m *member) error {
-	return &problem{
-		what: fmt.Sprintf("the API ended by itself (%s)", m.ending()),
-		next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number),
-		code: exitRed,
+	return &cli.Problem{
+		What: fmt.Sprintf("the API ended by itself (%s)", m.ending()),
+		Next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number),
+		Code: cli.ExitRed,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
@@ -27,7 +28,7 @@ Without --task it is for the first task that isn't green.`,
 				return err
 			}
 			if cmd.Flags().Changed("task") && step.Task(task) == nil {
-				return usage(fmt.Errorf("step %02d has no task %d; its tasks are 1 to %d", step.Number, task, len(step.Tasks)),
+				return cli.Usage(fmt.Errorf("step %02d has no task %d; its tasks are 1 to %d", step.Number, task, len(step.Tasks)),
 					fmt.Sprintf("go tool workshop test %02d", step.Number))
 			}
 			text, err := e.hint(cmd.Context(), step, task)

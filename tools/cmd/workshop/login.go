@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/seed"
 )
 
@@ -50,20 +51,20 @@ func logIn(ctx context.Context, addr, email, password string) (string, error) {
 	credentials, _ := json.Marshal(map[string]string{"email": email, "password": password})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/sessions", bytes.NewReader(credentials))
 	if err != nil {
-		return "", usage(fmt.Errorf("--addr %s is no address: %w", addr, err), "go tool workshop help login")
+		return "", cli.Usage(fmt.Errorf("--addr %s is no address: %w", addr, err), "go tool workshop help login")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return "", &problem{what: "no API answers at " + addr, why: err, next: "go tool workshop run     (in another terminal)"}
+		return "", &cli.Problem{What: "no API answers at " + addr, Why: err, Next: "go tool workshop run     (in another terminal)"}
 	}
 	defer func() { _ = response.Body.Close() }()
 	var session struct{ Token string }
 	if err := json.NewDecoder(response.Body).Decode(&session); err != nil || session.Token == "" {
-		return "", &problem{
-			what: fmt.Sprintf("POST /sessions answered %s without a token for %s", response.Status, email),
-			next: fmt.Sprintf("look at what `run` prints; the people are %s, %s and %s", seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email),
-			code: exitRed,
+		return "", &cli.Problem{
+			What: fmt.Sprintf("POST /sessions answered %s without a token for %s", response.Status, email),
+			Next: fmt.Sprintf("look at what `run` prints; the people are %s, %s and %s", seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email),
+			Code: cli.ExitRed,
 		}
 	}
 	return session.Token, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/seed"
 )
 
@@ -30,11 +31,11 @@ func TestLogInReturnsTheToken(t *testing.T) {
 
 	_, err = logIn(t.Context(), addr, "nobody@example.com", "wrong")
 	require.ErrorContains(t, err, "401")
-	require.Equal(t, exitRed, exitCode(err))
+	require.Equal(t, cli.ExitRed, cli.ExitCode(err))
 }
 
 func TestLogInSaysHowToStartTheAPI(t *testing.T) {
 	_, err := logIn(t.Context(), "127.0.0.1:1", "buyer@example.com", seed.Buyer.Password)
 	require.ErrorContains(t, err, "go tool workshop run")
-	require.Equal(t, exitMachine, exitCode(err))
+	require.Equal(t, cli.ExitMachine, cli.ExitCode(err))
 }

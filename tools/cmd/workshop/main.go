@@ -3,13 +3,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/services"
 )
 
@@ -18,17 +16,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newRootCmd(newEnv()).ExecuteContext(ctx)
 	stop()
-	report(os.Stderr, err)
-	os.Exit(exitCode(err))
-}
-
-// report prints what a command returned, unless it has said it already.
-func report(w io.Writer, err error) {
-	switch {
-	case err == nil || errors.Is(err, errRed):
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "workshop: interrupted; nothing was lost")
-	default:
-		fmt.Fprintf(w, "workshop: %v\n", err)
-	}
+	cli.Report(os.Stderr, err)
+	os.Exit(cli.ExitCode(err))
 }

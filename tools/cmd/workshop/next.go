@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 )
 
@@ -47,12 +48,12 @@ func (e *env) nextStep(anyway bool) (*course.Step, error) {
 		return nil, err
 	}
 	if _, done := state.Done[current.Number]; !done && !anyway {
-		return nil, &problem{what: fmt.Sprintf("step %02d isn't green yet", current.Number), code: exitRed,
-			next: fmt.Sprintf("go tool workshop test %02d     (or: go tool workshop next --anyway)", current.Number)}
+		return nil, &cli.Problem{What: fmt.Sprintf("step %02d isn't green yet", current.Number), Code: cli.ExitRed,
+			Next: fmt.Sprintf("go tool workshop test %02d     (or: go tool workshop next --anyway)", current.Number)}
 	}
 	next := e.course.Next(current)
 	if next == nil {
-		return nil, &problem{what: fmt.Sprintf("%s is the last step", current.Name), next: "go tool workshop list", code: exitUsage}
+		return nil, &cli.Problem{What: fmt.Sprintf("%s is the last step", current.Name), Next: "go tool workshop list", Code: cli.ExitUsage}
 	}
 	return next, nil
 }
@@ -65,7 +66,7 @@ func (e *env) moveTo(s *course.Step) error {
 	}
 	state.Current = s.Number
 	if err := state.Save(); err != nil {
-		return &problem{what: "can't remember the step", why: err, next: "go tool workshop doctor"}
+		return &cli.Problem{What: "can't remember the step", Why: err, Next: "go tool workshop doctor"}
 	}
 	st := e.style()
 	fmt.Fprintln(e.stdout, strings.Join([]string{

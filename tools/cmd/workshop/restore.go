@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 )
@@ -51,8 +52,8 @@ func (e *env) restoreCmd(plan func(*course.Step) (*learner.Restoration, error), 
 }
 
 func restoreProblem(s *course.Step, err error) error {
-	return &problem{what: fmt.Sprintf("can't make step %02d anew; nothing was changed", s.Number), why: err,
-		next: "git checkout -- solutions/" + s.Name + "     (from the root: it brings the course's own files back)"}
+	return &cli.Problem{What: fmt.Sprintf("can't make step %02d anew; nothing was changed", s.Number), Why: err,
+		Next: "git checkout -- solutions/" + s.Name + "     (from the root: it brings the course's own files back)"}
 }
 
 // restore asks, backs up, writes and tells how to take it back.
@@ -66,7 +67,7 @@ func (e *env) restore(ctx context.Context, r *learner.Restoration, yes bool) err
 	}
 	backup, err := r.BackUp(e.course.Root)
 	if err != nil {
-		return &problem{what: "can't back up your files, so nothing was changed", why: err, next: "go tool workshop doctor"}
+		return &cli.Problem{What: "can't back up your files, so nothing was changed", Why: err, Next: "go tool workshop doctor"}
 	}
 	bringBack := e.bringBack(backup)
 	if err := r.Replace(); err != nil {
@@ -74,7 +75,7 @@ func (e *env) restore(ctx context.Context, r *learner.Restoration, yes bool) err
 		if backup != "" {
 			what += "; your files are safe in " + backup
 		}
-		return &problem{what: what, why: err, next: bringBack}
+		return &cli.Problem{What: what, Why: err, Next: bringBack}
 	}
 	e.tellRestored(r, bringBack)
 	return nil
@@ -86,7 +87,7 @@ func (e *env) confirm(ctx context.Context, r *learner.Restoration, yes bool) err
 	}
 	_, in := terminal(e.stdin)
 	if !in {
-		return usage(fmt.Errorf("%s replaces your files, and there is no terminal to ask on", r.Verb),
+		return cli.Usage(fmt.Errorf("%s replaces your files, and there is no terminal to ask on", r.Verb),
 			fmt.Sprintf("go tool workshop %s %02d --yes", r.Verb, r.Step.Number))
 	}
 	fmt.Fprintf(e.stdout, "%s replaces %s of yours in %s. A copy goes to .workshop/backup first. Go on? [y/N] ",
@@ -104,7 +105,7 @@ func (e *env) confirm(ctx context.Context, r *learner.Restoration, yes bool) err
 		if a == "y" || a == "yes" {
 			return nil
 		}
-		return &problem{what: "nothing was changed", code: exitInterrupted}
+		return &cli.Problem{What: "nothing was changed", Code: cli.ExitInterrupted}
 	}
 }
 

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 const rootLong = `Start, test and explain the steps of Boxoffice.
@@ -31,19 +28,16 @@ and then, in the clone:
 // newRootCmd is the whole command; each file beside this one adds one subcommand.
 func newRootCmd(e *env) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "workshop",
-		Short:         "Start, test and explain the steps of Boxoffice",
-		Long:          rootLong,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return e.bare(cmd.Context()) },
+		Use:         "workshop",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "go tool workshop"},
+		Short:       "Start, test and explain the steps of Boxoffice",
+		Long:        rootLong,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return e.bare(cmd.Context()) },
 	}
 	root.PersistentFlags().BoolVar(&e.plain, "plain", false, "no colours, no decoration, no keys")
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
 		newStartCmd(e),
 		newWatchCmd(e),
@@ -63,64 +57,6 @@ func newRootCmd(e *env) *cobra.Command {
 		newLoginCmd(e),
 		newGuardCmd(),
 	)
-	for _, cmd := range root.Commands() {
-		explainArguments(cmd)
-	}
+	cli.Explain(root)
 	return root
-}
-
-// knownCommand refuses a word that is no command, and suggests the nearest.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usage(fmt.Errorf("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or ")), "go tool workshop --help")
-	}
-	return usage(fmt.Errorf("there is no command %q", args[0]), "go tool workshop --help")
-}
-
-// explainArguments makes problems of what cobra says about arguments.
-func explainArguments(cmd *cobra.Command) {
-	check := cmd.Args
-	if check == nil {
-		check = cobra.ArbitraryArgs
-	}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		err := check(cmd, args)
-		var p *problem
-		if err == nil || errors.As(err, &p) {
-			return err
-		}
-		return usage(fmt.Errorf("%s: %w", cmd.CommandPath(), err), fmt.Sprintf("go tool %s --help", cmd.CommandPath()))
-	}
-	for _, sub := range cmd.Commands() {
-		explainArguments(sub)
-	}
-}
-
-// flagProblem says which option is wrong, and which one is near.
-func flagProblem(cmd *cobra.Command, err error) error {
-	next := fmt.Sprintf("go tool %s --help", cmd.CommandPath())
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {
-			return usage(fmt.Errorf("there is no option --%s; did you mean --%s?", unknown.GetSpecifiedName(), near), next)
-		}
-	}
-	return usage(err, next)
-}
-
-func nearestFlag(cmd *cobra.Command, name string) string {
-	// Cobra measures the distance of names of commands alone, so the options become
-	// commands for the question.
-	options := &cobra.Command{SuggestionsMinimumDistance: 2}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		options.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if near := options.SuggestionsFor(name); len(near) > 0 {
-		return near[0]
-	}
-	return ""
 }

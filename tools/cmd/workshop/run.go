@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/bench"
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/seed"
 )
@@ -97,15 +98,15 @@ const (
 func (s *stand) check() error {
 	number, n := s.step.Number, s.options.instances
 	if n < 1 || n > mostInstances {
-		return &problem{
-			what: fmt.Sprintf("--instances %d: it takes 1 to %d", n, mostInstances),
-			next: fmt.Sprintf("go tool workshop run %02d --instances 3", number),
+		return &cli.Problem{
+			What: fmt.Sprintf("--instances %d: it takes 1 to %d", n, mostInstances),
+			Next: fmt.Sprintf("go tool workshop run %02d --instances 3", number),
 		}
 	}
 	if n > 1 && number < readyzSince {
-		return &problem{
-			what: fmt.Sprintf("the balancer before several instances asks each for GET /readyz, which the API has from step %02d on", readyzSince),
-			next: fmt.Sprintf("go tool workshop run %02d", number),
+		return &cli.Problem{
+			What: fmt.Sprintf("the balancer before several instances asks each for GET /readyz, which the API has from step %02d on", readyzSince),
+			Next: fmt.Sprintf("go tool workshop run %02d", number),
 		}
 	}
 	if err := checkAddr(s.step, s.options.addr); err != nil {
@@ -130,10 +131,10 @@ func checkAddr(step *course.Step, addr string) error {
 	if err == nil {
 		return listener.Close()
 	}
-	return &problem{
-		what: "can't listen on " + addr,
-		why:  err,
-		next: fmt.Sprintf("go tool workshop run %02d --addr 127.0.0.1:%d     (or stop the other program)", step.Number, freePort()),
+	return &cli.Problem{
+		What: "can't listen on " + addr,
+		Why:  err,
+		Next: fmt.Sprintf("go tool workshop run %02d --addr 127.0.0.1:%d     (or stop the other program)", step.Number, freePort()),
 	}
 }
 
@@ -155,7 +156,7 @@ func (s *stand) build(ctx context.Context) error {
 	}
 	folder := filepath.Join(course.Root, ".workshop", "bin")
 	if err := writable(folder); err != nil {
-		return &problem{what: "can't put the built API into " + folder, why: err, next: "go tool workshop doctor"}
+		return &cli.Problem{What: "can't put the built API into " + folder, Why: err, Next: "go tool workshop doctor"}
 	}
 	s.binary = filepath.Join(folder, s.step.Name)
 	if s.options.solution {
@@ -168,10 +169,10 @@ func (s *stand) build(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return &problem{
-			what: "the API doesn't compile:\n" + string(output),
-			next: fmt.Sprintf("mend it, then: go tool workshop run %02d", s.step.Number),
-			code: exitRed,
+		return &cli.Problem{
+			What: "the API doesn't compile:\n" + string(output),
+			Next: fmt.Sprintf("mend it, then: go tool workshop run %02d", s.step.Number),
+			Code: cli.ExitRed,
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/services"
 )
 
@@ -123,7 +124,7 @@ func startServices(ctx context.Context, e *env) error {
 func stopServices(ctx context.Context, e *env) error {
 	err := services.StopPostgres(ctx)
 	if errors.Is(err, services.ErrInUse) {
-		return &problem{what: "PostgreSQL is in use", next: "end the tests, the watch or the run that use it, then: go tool workshop services stop"}
+		return &cli.Problem{What: "PostgreSQL is in use", Next: "end the tests, the watch or the run that use it, then: go tool workshop services stop"}
 	}
 	if err != nil {
 		return machineProblem(ctx, "can't stop PostgreSQL", err)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 // siteTool renders and serves the site. It is a program apart, so that a learner's first
@@ -58,9 +60,13 @@ func newSiteCmd(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "site build|check|serve",
 		Short: "Render the lessons and guides as a site of static files",
-		Long: `Render the lessons and guides: "build" writes static files that work from a folder,
-"check" says what is wrong with them, and "serve" shows them while you write.
-"site build --help" tells the options of each.`,
+		Long: `Render the lessons and guides:
+
+  build   write static files that work from a folder
+  check   say what is wrong with them, by file and line
+  serve   show them while you write
+
+"go tool workshop site build --help" tells the options of each.`,
 		DisableFlagParsing: true, // they are the site's
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = slices.DeleteFunc(args, func(arg string) bool { return arg == "--plain" })
@@ -80,7 +86,7 @@ func (e *env) handOver(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := e.become(path, append([]string{"site"}, args...), os.Environ()); err != nil {
-		return &problem{what: "can't run the site's tools", why: err, next: "go tool workshop doctor"}
+		return &cli.Problem{What: "can't run the site's tools", Why: err, Next: "go tool workshop doctor"}
 	}
 	return nil
 }
@@ -103,8 +109,8 @@ func (e *env) buildSite(ctx context.Context) (path string, err error) {
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "", &problem{what: "can't compile the site's tools", why: err,
-			next: "go tool workshop doctor     (with a network, it gets all that is missing)"}
+		return "", &cli.Problem{What: "can't compile the site's tools", Why: err,
+			Next: "go tool workshop doctor     (with a network, it gets all that is missing)"}
 	}
 	return strings.TrimSpace(output), nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 // handed is what the site's program would be started with.
@@ -23,8 +25,8 @@ func (b *desk) handed(args ...string) (path string, program []string, code int) 
 	root := newRootCmd(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(b.t.Context())
-	report(&b.err, err)
-	return path, program, exitCode(err)
+	cli.Report(&b.err, err)
+	return path, program, cli.ExitCode(err)
 }
 
 func TestStartAndSiteAreHandedOver(t *testing.T) {
@@ -49,8 +51,8 @@ func TestStartAndSiteAreHandedOver(t *testing.T) {
 
 func TestMistakesAreToldBeforeAnythingIsCompiled(t *testing.T) {
 	b := newDesk(t)
-	assert.Contains(t, b.fails(exitUsage, "start", "9"), "next: go tool workshop list")
-	assert.Contains(t, b.fails(exitUsage, "start", "--port", "1"), "next: go tool workshop start --help")
+	assert.Contains(t, b.fails(cli.ExitUsage, "start", "9"), "next: go tool workshop list")
+	assert.Contains(t, b.fails(cli.ExitUsage, "start", "--port", "1"), "next: go tool workshop start --help")
 }
 
 func TestLongCompilationIsAnnounced(t *testing.T) {
@@ -71,11 +73,11 @@ func TestSiteThatDoesNotCompileSaysWhatToRun(t *testing.T) {
 	e := b.newEnv()
 	e.compileTool = func(context.Context, string, string) (string, error) { return "", errors.New("no network") }
 	_, err := e.buildSite(t.Context())
-	assert.Equal(t, exitMachine, exitCode(err))
+	assert.Equal(t, cli.ExitMachine, cli.ExitCode(err))
 	assert.ErrorContains(t, err, "can't compile the site's tools: no network\n  next: go tool workshop doctor")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = e.buildSite(ctx)
-	assert.Equal(t, exitInterrupted, exitCode(err))
+	assert.Equal(t, cli.ExitInterrupted, cli.ExitCode(err))
 }

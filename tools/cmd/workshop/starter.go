@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/progress"
 )
@@ -25,7 +26,7 @@ func newStarterCmd(e *env) *cobra.Command {
 					return err
 				}
 				if err := e.writeStarter(step); err != nil {
-					return &problem{what: "can't write the starter", why: err, next: "go tool workshop verify"}
+					return &cli.Problem{What: "can't write the starter", Why: err, Next: "go tool workshop verify"}
 				}
 			}
 			return nil

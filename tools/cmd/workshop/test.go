@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
@@ -52,7 +53,7 @@ func (e *env) test(ctx context.Context, s *course.Step, f testFlags) error {
 		_, err = fmt.Fprint(e.stdout, b)
 	}
 	if err == nil && !b.verdict.Result.Green() {
-		return errRed
+		return cli.ErrRed
 	}
 	return err
 }
@@ -81,8 +82,8 @@ func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board
 		return nil, err
 	}
 	if f.race && lacksC(result.Build) {
-		return nil, &problem{what: "the race detector needs cgo, and cgo a C compiler", why: errors.New(strings.TrimSpace(result.Build)),
-			next: fmt.Sprintf("CGO_ENABLED=1 go tool workshop test %02d --race     (gcc: sudo apt install gcc; on macOS: xcode-select --install)", s.Number)}
+		return nil, &cli.Problem{What: "the race detector needs cgo, and cgo a C compiler", Why: errors.New(strings.TrimSpace(result.Build)),
+			Next: fmt.Sprintf("CGO_ENABLED=1 go tool workshop test %02d --race     (gcc: sudo apt install gcc; on macOS: xcode-select --install)", s.Number)}
 	}
 	return &board{style: e.style(), course: c, verdict: learner.NewVerdict(s, state, result, f.solution), cwd: e.cwd, all: f.all}, nil
 }

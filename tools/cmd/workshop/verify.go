@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/verify"
 )
@@ -118,15 +119,15 @@ func runVerify(ctx context.Context, e *env, f verifyFlags) error {
 func (f verifyFlags) options(e *env, c *course.Course) (verify.Options, error) {
 	o := verify.Options{Course: c, Only: f.only, Thorough: f.thorough, Race: f.race, Repeat: f.repeat, Busy: f.busy, Jobs: f.jobs}
 	if f.repeat < 1 || f.jobs < 0 {
-		return o, usage(errors.New("--repeat counts from 1 and --jobs from 0"), "go tool workshop verify --help")
+		return o, cli.Usage(errors.New("--repeat counts from 1 and --jobs from 0"), "go tool workshop verify --help")
 	}
 	if err := verify.Known(f.only); err != nil {
-		return o, usage(err, "go tool workshop verify --list")
+		return o, cli.Usage(err, "go tool workshop verify --list")
 	}
 	for _, arg := range f.steps {
 		s, err := c.Find(strings.TrimSpace(arg), e.cwd)
 		if err != nil {
-			return o, usage(err, "go tool workshop list")
+			return o, cli.Usage(err, "go tool workshop list")
 		}
 		o.Steps = append(o.Steps, s)
 	}
@@ -155,7 +156,7 @@ func closeVerify(e *env, f verifyFlags, report *verify.Report) error {
 		fmt.Fprintln(e.stdout, report.Summary())
 	}
 	if report.Failed > 0 {
-		return errRed
+		return cli.ErrRed
 	}
 	return nil
 }

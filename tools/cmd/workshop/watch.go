@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
@@ -70,7 +71,7 @@ func (e *env) watch(ctx context.Context, s *course.Step) (err error) {
 	if e.Interactive() {
 		restore, err := rawTerminal(e.stdin)
 		if err != nil {
-			return &problem{what: "can't read keys from the terminal", why: err, next: "go tool workshop watch --plain"}
+			return &cli.Problem{What: "can't read keys from the terminal", Why: err, Next: "go tool workshop watch --plain"}
 		}
 		defer restore()
 		defer func() { e.stdout, e.stderr = asIs(e.stdout), asIs(e.stderr) }()

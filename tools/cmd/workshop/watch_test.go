@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
@@ -269,8 +270,8 @@ func TestRawWriterReturnsTheCarriage(t *testing.T) {
 
 func TestExitCodes(t *testing.T) {
 	for code, err := range map[int]error{
-		exitFine: nil, exitRed: errRed, exitUsage: usage(errors.New("x"), ""), exitMachine: &problem{what: "x"}, exitInterrupted: context.Canceled,
+		cli.ExitFine: nil, cli.ExitRed: cli.ErrRed, cli.ExitUsage: cli.Usage(errors.New("x"), ""), cli.ExitMachine: &cli.Problem{What: "x"}, cli.ExitInterrupted: context.Canceled,
 	} {
-		assert.Equal(t, code, exitCode(err))
+		assert.Equal(t, code, cli.ExitCode(err))
 	}
 }

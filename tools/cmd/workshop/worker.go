@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 // workerOf is the subcommand that runs the worker of a module's API, as its TestMain
@@ -20,9 +22,9 @@ func workerOf(dir string) (command string, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
 	case err != nil:
-		return "", &problem{
-			what: fmt.Sprintf("can't read from %s whether the API has a worker", path), why: err,
-			next: "git checkout -- " + path + "     (the file belongs to the course)",
+		return "", &cli.Problem{
+			What: fmt.Sprintf("can't read from %s whether the API has a worker", path), Why: err,
+			Next: "git checkout -- " + path + "     (the file belongs to the course)",
 		}
 	}
 	ast.Inspect(file, func(n ast.Node) bool {

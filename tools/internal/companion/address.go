@@ -12,7 +12,7 @@ import (
 const DefaultAddr = "127.0.0.1:8090"
 
 // ErrNotLoopback says that an address is open to other machines.
-var ErrNotLoopback = errors.New("the companion serves this machine alone, so its address begins with 127.0.0.1, localhost or [::1]")
+var ErrNotLoopback = errors.New("pages are served to this machine alone, so the address begins with 127.0.0.1, localhost or [::1]")
 
 // Listen takes an address of this machine: HOST:PORT.
 func Listen(addr string) (net.Listener, error) {
