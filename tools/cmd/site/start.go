@@ -51,14 +51,14 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 	if err != nil {
 		return &cli.Problem{What: "can't read the pages", Why: err, Next: "git checkout -- site"}
 	}
-	listener, err := listen(out, addr)
+	listener, err := listen(ctx, out, addr, c.Root)
 	if err != nil {
 		return err
 	}
 	url := fmt.Sprintf("http://%s/steps/%s.html", listener.Addr(), step.Name)
 	fmt.Fprintf(out, "Read and work at %s\nTests run whenever you save a file of steps/%s. Ctrl-C ends it.\n\n", url, step.Name)
 	if open {
-		openBrowser(warn, url)
+		go func() { cli.Report(warn, openBrowser(url)) }()
 	}
 	teller := &teller{root: c.Root, out: out, warn: warn}
 	err = companion.New(companion.Options{
@@ -114,15 +114,19 @@ func standAt(warn io.Writer, state *progress.State, step *course.Step) {
 }
 
 // listen takes the address that was asked for, or else the default one or a free port
-// after it.
-func listen(out io.Writer, addr string) (net.Listener, error) {
+// after it, for a companion of the course at root.
+func listen(ctx context.Context, out io.Writer, addr, root string) (net.Listener, error) {
 	if addr == "" {
 		listener, err := companion.ListenDefault()
 		if err != nil {
 			return nil, &cli.Problem{What: "can't listen", Why: err, Next: "go tool workshop start --addr 127.0.0.1:0"}
 		}
 		if taken := companion.DefaultAddr; listener.Addr().String() != taken {
-			fmt.Fprintf(out, "%s is taken, perhaps by a companion in another terminal; this one takes the next free port.\n", taken)
+			who := taken + " is taken by another program"
+			if companion.Answers(ctx, taken, root) {
+				who = "A companion of this clone answers at http://" + taken + " already"
+			}
+			fmt.Fprintf(out, "%s; this one takes the next free port.\n", who)
 		}
 		return listener, nil
 	}
@@ -130,6 +134,8 @@ func listen(out io.Writer, addr string) (net.Listener, error) {
 	switch {
 	case err == nil:
 		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE) && companion.Answers(ctx, addr, root):
+		return nil, &cli.Problem{What: "a companion of this clone answers at " + addr + " already", Next: "open http://" + addr}
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &cli.Problem{What: addr + " is taken by another program", Next: "go tool workshop start     (it takes a free port by itself)"}
 	}
@@ -138,20 +144,33 @@ func listen(out io.Writer, addr string) (net.Listener, error) {
 
 func polls(value string) bool { return value != "" && value != "0" }
 
-// openBrowser asks the desktop to show a page. Nothing depends on it.
-func openBrowser(warn io.Writer, url string) {
+// openBrowser asks the desktop to show a page, and returns when what it asked has ended.
+// Nothing depends on it.
+func openBrowser(url string) error {
+	why := errors.New("no program was found here that opens a browser")
 	for _, name := range browserOpeners(runtime.GOOS) {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
-		command := exec.Command(path, url)
-		if command.Start() == nil {
-			go func() { _ = command.Wait() }()
-			return
+		if name == "xdg-open" && !hasDisplay() {
+			why = errors.New("there is no display here to open a browser on")
+			continue
 		}
+		command := exec.Command(path, url)
+		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends the companion, not the browser
+		if err = command.Run(); err == nil {
+			return nil
+		}
+		why = fmt.Errorf("no browser opened: %s: %w", name, err)
 	}
-	fmt.Fprintf(warn, "workshop: no program was found here that opens a browser\n  next: open %s yourself\n", url)
+	return &cli.Problem{What: why.Error(), Next: "open " + url + " yourself"}
+}
+
+// hasDisplay reports whether xdg-open has a screen to open a browser on, or was told
+// which one to open.
+func hasDisplay() bool {
+	return os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY")+os.Getenv("BROWSER") != ""
 }
 
 // browserOpeners are the programs that open the user's browser; wslview does it from

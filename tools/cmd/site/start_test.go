@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/companion"
 	"example.com/boxoffice/tools/internal/course/coursetest"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
@@ -28,9 +32,9 @@ func TestStartSaysWhatIsInTheWayAndWhatToRun(t *testing.T) {
 		says []string
 		code int
 	}{
-		"taken port":    {func() error { _, err := listen(nil, taken.Addr().String()); return err }, []string{"is taken by another program", "\n  next: go tool workshop start"}, cli.ExitMachine},
-		"open address":  {func() error { _, err := listen(nil, "0.0.0.0:0"); return err }, []string{"this machine alone", "\n  next: go tool workshop start --addr 127.0.0.1:8090"}, cli.ExitUsage},
-		"no port":       {func() error { _, err := listen(nil, "127.0.0.1"); return err }, []string{"missing port", "\n  next: "}, cli.ExitUsage},
+		"taken port":    {func() error { _, err := listen(t.Context(), nil, taken.Addr().String(), c.Root); return err }, []string{"is taken by another program", "\n  next: go tool workshop start"}, cli.ExitMachine},
+		"open address":  {func() error { _, err := listen(t.Context(), nil, "0.0.0.0:0", c.Root); return err }, []string{"this machine alone", "\n  next: go tool workshop start --addr 127.0.0.1:8090"}, cli.ExitUsage},
+		"no port":       {func() error { _, err := listen(t.Context(), nil, "127.0.0.1", c.Root); return err }, []string{"missing port", "\n  next: "}, cli.ExitUsage},
 		"unknown step":  {func() error { t.Chdir(c.Root); _, _, _, err := stand(nil, "9"); return err }, []string{`there is no step "9"`, "\n  next: go tool workshop list"}, cli.ExitUsage},
 		"outside of it": {func() error { t.Chdir(t.TempDir()); _, _, _, err := stand(nil, ""); return err }, []string{"\n  next: cd into the folder that you cloned"}, cli.ExitMachine},
 	} {
@@ -40,6 +44,29 @@ func TestStartSaysWhatIsInTheWayAndWhatToRun(t *testing.T) {
 		}
 		assert.Equal(t, try.code, cli.ExitCode(err), name)
 	}
+}
+
+func TestTakenAddressOfThisClonesCompanionIsGiven(t *testing.T) {
+	c := coursetest.New(t)
+	state, err := progress.Load(c.Root)
+	require.NoError(t, err)
+	listener, err := companion.Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	addr := listener.Addr().String()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	none := func(context.Context, func(string)) (func(), error) { return nil, errors.New("no tests here") }
+	go func() {
+		ended <- companion.New(companion.Options{Course: c, Progress: state, Needs: none}).Serve(ctx, listener)
+	}()
+
+	_, err = listen(t.Context(), nil, addr, c.Root)
+	assert.EqualError(t, err, "a companion of this clone answers at "+addr+" already\n  next: open http://"+addr)
+	assert.Equal(t, cli.ExitMachine, cli.ExitCode(err))
+	_, err = listen(t.Context(), nil, addr, t.TempDir())
+	assert.ErrorContains(t, err, "is taken by another program", "of another clone")
+	stop()
+	assert.NoError(t, <-ended)
 }
 
 func TestStepIsTheFolderOnesElseTheCurrentOne(t *testing.T) {
@@ -100,10 +127,28 @@ func TestPlaceThatCannotBeKeptStopsNobody(t *testing.T) {
 }
 
 func TestMissingBrowserStopsNobody(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	var warned bytes.Buffer
-	openBrowser(&warned, "http://127.0.0.1:8090/")
-	assert.Equal(t, "workshop: no program was found here that opens a browser\n  next: open http://127.0.0.1:8090/ yourself\n", warned.String())
+	if len(browserOpeners(runtime.GOOS)) == 1 {
+		t.Skip("only on Linux is there more than one way")
+	}
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	t.Setenv("WAYLAND_DISPLAY", "")
+	t.Setenv("BROWSER", "")
+	t.Setenv("DISPLAY", ":0")
+	xdg := filepath.Join(bin, "xdg-open")
+	for _, try := range []struct{ script, display, says string }{
+		{"", ":0", "no program was found here that opens a browser"},
+		{"#!/bin/sh\nexit 3\n", ":0", "no browser opened: xdg-open: exit status 3"},
+		{"#!/bin/sh\nexit 0\n", "", "there is no display here to open a browser on"},
+	} {
+		if try.script != "" {
+			require.NoError(t, os.WriteFile(xdg, []byte(try.script), 0o755))
+		}
+		t.Setenv("DISPLAY", try.display)
+		assert.EqualError(t, openBrowser("http://127.0.0.1:8090/"), try.says+"\n  next: open http://127.0.0.1:8090/ yourself")
+	}
+	t.Setenv("DISPLAY", ":0")
+	assert.NoError(t, openBrowser("http://127.0.0.1:8090/"))
 }
 
 func TestVerdictIsALine(t *testing.T) {

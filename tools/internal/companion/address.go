@@ -1,11 +1,16 @@
 package companion
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // DefaultAddr is where the companion listens unless told otherwise.
@@ -41,4 +46,34 @@ func ListenDefault() (net.Listener, error) {
 		}
 	}
 	return nil, fmt.Errorf("the ports %d to %d are taken: %w", first, first+nextPorts, syscall.EADDRINUSE)
+}
+
+// about says whose companion answers.
+type about struct {
+	Root string `json:"root"` // of the clone
+}
+
+// serveAbout answers GET /api/about.
+func (c *Companion) serveAbout(w http.ResponseWriter, _ *http.Request) {
+	reply(w, about{c.Course.Root}, nil)
+}
+
+// answerWithin is how long a companion may take to say whose it is.
+const answerWithin = 2 * time.Second
+
+// Answers reports whether a companion of the clone at root listens on an address.
+func Answers(ctx context.Context, addr, root string) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/about", nil)
+	if err != nil {
+		return false
+	}
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var who about
+	return json.NewDecoder(io.LimitReader(answer.Body, mostBody)).Decode(&who) == nil && who.Root == root
 }

@@ -18,6 +18,7 @@ const tokenHeader = "X-Workshop-Token"
 func (c *Companion) handler(addr net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/state", only(http.MethodGet, http.HandlerFunc(c.serveState)))
+	mux.Handle("/api/about", only(http.MethodGet, http.HandlerFunc(c.serveAbout)))
 	mux.Handle("/api/events", only(http.MethodGet, http.HandlerFunc(c.stream)))
 	mux.Handle("/api/run", c.action(c.runNow))
 	mux.Handle("/api/hint", c.action(c.openHint))

@@ -26,7 +26,7 @@ func TestForeignRequestsAreRefused(t *testing.T) {
 		"origin by https":       func(q *http.Request) { q.Header.Set("Origin", "https://"+q.Host) },
 		"another site's script": func(q *http.Request) { q.Header.Set("Sec-Fetch-Site", "cross-site") },
 	} {
-		for _, path := range []string{"/api/state", "/api/events"} {
+		for _, path := range []string{"/api/state", "/api/events", "/api/about"} {
 			assert.Equal(t, http.StatusForbidden, r.ask(http.MethodGet, path, "", change).StatusCode, "%s %s", name, path)
 		}
 		assert.Equal(t, http.StatusForbidden, r.ask(http.MethodPost, "/api/run", "{}", change).StatusCode, name)
