@@ -94,6 +94,10 @@ func TestBrokenTasks(t *testing.T) {
 			[]string{solution, "TODO(task 1) is left in the solution"}},
 		{"two wrong answers", "tasks", func(f fixture) { f.remove("solutions/02-limit/wrong-answers/none.patch") },
 			[]string{"solutions/02-limit/wrong-answers", "task 1 has 2 of at least 3 wrong answers"}},
+		{"test of no wrong answer", "tasks", func(f fixture) {
+			f.replace(wrong1+"minimum.patch", "Caught-by: TestNothingCostsNothing", "Caught-by: TestOrderCostsItsTickets")
+		},
+			[]string{lesson1 + ": line 13: no wrong answer names TestNothingCostsNothing", "put a mistake that it must reject into solutions/01-price/wrong-answers"}},
 		{"caught by no test", "tasks", func(f fixture) { f.replace(sum, "Caught-by: TestOrderCostsItsTickets", "Caught-by: TestOrderCosts") },
 			[]string{sum, "TestOrderCosts is no test of this step"}},
 		{"no Caught-by", "tasks", func(f fixture) { f.replace(sum, "Caught-by: TestOrderCostsItsTickets\n", "") },

@@ -19,7 +19,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"front-matter", "each lesson's front matter is whole and fits the course", eachStep(frontMatter)},
-		{"tasks", "each task has tests that declare it, two hints, a TODO and three wrong answers", eachStep(tasks)},
+		{"tasks", "each task has tests that declare it, two hints, a TODO and three wrong answers, and each test is named by one", eachStep(tasks)},
 		{"same-tests", "test files are identical in starter and solution, and name nothing of the module", eachStep(sameTests)},
 		{"carried", "what a starter doesn't mark as changed is as the previous solution left it", eachStep(carried)},
 		{"reset", "the solution with its starter.patch makes the starter", eachStep(reset)},

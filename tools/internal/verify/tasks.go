@@ -1,9 +1,12 @@
 package verify
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -143,12 +146,14 @@ func (w *work) gaps(dir string) []course.Gap {
 	return list
 }
 
-// mistakes checks that there are wrong answers enough, and that the heads of all answers
-// name tasks and tests that exist.
+// mistakes checks that there are wrong answers enough, that each test of a task rejects
+// one, and that the heads of all answers name tasks and tests that exist.
 func mistakes(w *work, s *course.Step, tests map[string]declaration) {
 	count := map[int]int{}
+	named := map[string]bool{}
 	for _, a := range answers(s, "wrong-answers", w.findings) {
 		count[a.Task]++
+		named[a.CaughtBy] = true
 		if s.Task(a.Task) == nil {
 			w.add(a.Path, "Task: %d is no task of this step", a.Task)
 		}
@@ -165,10 +170,32 @@ func mistakes(w *work, s *course.Step, tests map[string]declaration) {
 		if n := count[t.Number]; n < minWrongAnswers {
 			w.add(filepath.Join(s.SolutionDir, "wrong-answers"), "task %d has %d of at least %d wrong answers", t.Number, n, minWrongAnswers)
 		}
+		for _, name := range t.Tests {
+			if !named[name] {
+				w.unproven(s, name)
+			}
+		}
 	}
 	for _, a := range answers(s, "right-answers", w.findings) {
 		if a.CaughtBy != "" || a.Task != 0 {
 			w.add(a.Path, "a right answer has no Caught-by: and no Task: line")
 		}
 	}
+}
+
+// unproven reports a test of a task that no wrong answer names.
+func (w *work) unproven(s *course.Step, test string) {
+	w.add(s.LessonPath, "line %d: no wrong answer names %s, so all that it is known to reject is the starter; "+
+		"put a mistake that it must reject into %s, with the line \"Caught-by: %[2]s\"",
+		lineOf(s.LessonPath, test), test, relative(w.root, filepath.Join(s.SolutionDir, "wrong-answers")))
+}
+
+// lineOf is the first line of a file that has the word, counted from 1; 0 when none has.
+func lineOf(path, word string) int {
+	src, _ := os.ReadFile(path)
+	at := regexp.MustCompile(`\b` + regexp.QuoteMeta(word) + `\b`).FindIndex(src)
+	if at == nil {
+		return 0
+	}
+	return 1 + bytes.Count(src[:at[0]], []byte("\n"))
 }
