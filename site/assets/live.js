@@ -106,19 +106,24 @@
   }
   const pre = text => make('pre', { tabindex: 0 }, text)
   const say = (label, text) => make('p', {}, make('span', { class: 'label' }, label), text)
-  const block = ({ label, text }) => {
+  const copied = text => [make('code', {}, text), make('button', { type: 'button', class: 'copy' }, 'Copy')] // site.js copies
+  const commands = (label, { text, note = '' }) => make('div', { class: 'try' }, make('span', { class: 'label' }, label),
+    make('div', {}, ...text ? [make('div', { class: 'command' }, ...copied(text))] : [], note && `(${note})`))
+  const block = ({ label, text, note }, i, all) => {
     const page = /^site\/content\/(\w+\/[\w-]+)\.md/.exec(text)
     if (label === 'read on' && page) return say(label, make('a', { href: `${root}${page[1]}.html` }, text))
-    return !label || label === 'try' ? pre(text) : say(label, text)
+    if (label === 'try') return commands(all[i - 1]?.label === label ? '' : 'Try it', { text, note })
+    return label ? say(label, text) : pre(text)
   }
-  const folds = (failures, task) => failures.filter(f => f.task === task)
-    .map(f => fold(f.test, f === failures[0], ...f.blocks.map(block)))
-  const row = ({ label, text, fold: long, page, step: to }) => {
+  const failed = (f, open) => f.same
+    ? make('p', { class: 'same' }, make('code', {}, f.test), ` fails the same way as ${f.same}.`)
+    : fold(f.test, open, ...f.blocks.map(block))
+  const folds = (failures, first) => failures.map(f => failed(f, f === first))
+  const row = ({ label, code, text, fold: long, page, step: to }) => {
     if (long) return fold(label, true, pre(text))
-    if (!page) return say(label, text)
-    const a = make('a', { href: root + page }, text)
-    if (to) a.onclick = e => goOn(e, to)
-    return say(label, a)
+    const what = page ? make('a', { href: root + page }, text) : text
+    if (to) what.onclick = e => goOn(e, to)
+    return say(label, make('span', {}, ...code ? [make('span', { class: 'place' }, ...copied(code)), ' '] : [], what))
   }
   // goOn has the step watched to which a link leads, and then goes there.
   const goOn = async (e, to) => {
@@ -130,18 +135,28 @@
 
   const verdict = make('div', { class: 'verdict', hidden: '' })
   $('.tasks')?.before(verdict)
-  const showVerdict = ({ rows, failures }) => put(verdict, [rows, failures], () => [...rows.map(row), ...folds(failures, 0)])
+  const showVerdict = ({ rows, failures }) => put(verdict, [rows, failures], () => [...rows.map(row), ...folds(failures.filter(f => !f.task), failures[0])])
 
   // ——— Tasks
   const opened = {}
+  // showTest marks a test in its task's list, with what it said, and returns its name.
+  const showTest = (s, task, line, failures) => {
+    const name = line.dataset.test ??= line.textContent.trim()
+    line.dataset.state = s.tests[name] ?? (task.state === 'running' ? 'running' : 'unknown')
+    const failure = failures.find(f => f.test === name)
+    put(line, failure ?? null, () => [failure ? failed(failure, failure === s.failures[0]) : make('code', {}, name)])
+    return name
+  }
   const showTask = (s, task) => {
     const card = $(`.task[data-task="${task.number}"]`)
     if (!card) return
     const state = $('.state', card)
     state.dataset.state = task.state
     put(state, task.word)
-    const failures = task.state === 'green' ? [] : s.failures
-    put($('.failures', card), failures, () => folds(failures, task.number))
+    const failures = task.state === 'green' ? [] : s.failures.filter(f => f.task === task.number && s.tests[f.test] !== 'green')
+    const listed = all('.tests li', card).map(line => showTest(s, task, line, failures))
+    const others = failures.filter(f => !listed.includes(f.test))
+    put($('.failures', card), others, () => folds(others, s.failures[0]))
     if (task.opened > (opened[task.number] ?? 0)) { // elsewhere, or before the page was loaded; each lies in the one before
       for (const hint of all('.hint', card).slice(0, task.opened)) hint.open = true
     }
@@ -166,7 +181,7 @@
     if (fresh) $('main').replaceWith(fresh)
   }
 
-  const nothing = { rows: [], failures: [] }
+  const nothing = { rows: [], failures: [], tests: {} }
   const show = s => {
     const mine = s.step === step
     showBar(s)

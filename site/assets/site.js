@@ -50,18 +50,17 @@
     }
   }
   for (const figure of all('.code:not(.output)')) {
-    const button = make('button', { type: 'button', class: 'copy' }, 'Copy')
-    let timer
-    button.addEventListener('click', async () => {
-      const done = await copy($('code', figure).textContent.trimEnd())
-      button.focus()
-      button.textContent = done ? 'Copied' : 'No copy'
-      news.textContent = done ? 'Copied' : 'The browser did not allow copying'
-      clearTimeout(timer)
-      timer = setTimeout(() => { button.textContent = 'Copy'; news.textContent = '' }, 2000)
-    })
-    figure.append(button)
+    figure.append(make('button', { type: 'button', class: 'copy' }, 'Copy'))
   }
+  // Buttons that come later copy, too: the code that stands beside them.
+  document.addEventListener('click', async ({ target: button }) => {
+    if (!button.matches('.copy')) return
+    const done = await copy($('code', button.parentElement).textContent.trimEnd())
+    button.focus()
+    button.textContent = done ? 'Copied' : 'No copy'
+    news.textContent = done ? 'Copied' : 'The browser did not allow copying'
+    setTimeout(() => { button.textContent = 'Copy'; news.textContent = '' }, 2000)
+  })
 
   // ——— The table of contents marks where the reader is
   const lines = new Map(all('.contents a[href^="#"]').map(a => [document.getElementById(a.hash.slice(1)), a]))

@@ -128,7 +128,11 @@ func (b *board) failures() string {
 }
 
 func (b *board) failure(f learner.Failure) string {
-	return b.style.paint(bold+";"+red, f.Test) + b.style.paint(dim, "   "+taskName(f.Task)) + "\n\n" + b.style.reflow(f.Output, 2)
+	head := b.style.paint(bold+";"+red, f.Test) + b.style.paint(dim, "   "+taskName(f.Task))
+	if f.Same != "" {
+		return head + "\n\n  The same as " + f.Same + "."
+	}
+	return head + "\n\n" + b.style.reflow(f.Output, 2)
 }
 
 func taskName(number int) string {
@@ -177,6 +181,9 @@ func (b *board) extras() string {
 // next is where to go from a red step.
 func (b *board) next() string {
 	var lines []string
+	if command := b.verdict.Mend(b.path); command != "" {
+		lines = append(lines, b.style.labelled("Mend", command))
+	}
 	if g := b.verdict.Gap; g != nil {
 		lines = append(lines, b.style.labelled("Open", fmt.Sprintf("%s:%d  TODO(task %d): %s",
 			b.path(filepath.Join(b.verdict.Step.Dir, g.File)), g.Line, g.Task, g.Text)))

@@ -13,6 +13,7 @@ import (
 
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course/coursetest"
+	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -363,4 +364,10 @@ func TestRaceWithoutCSaysWhatIsMissing(t *testing.T) {
 	require.Contains(t, b.err.String(), "needs cgo")
 	require.Contains(t, b.err.String(), "next: CGO_ENABLED=1 go tool workshop test 01 --race")
 	require.NotContains(t, b.out.String(), "doesn't compile", "the learner's code is fine")
+}
+
+func TestFailureThatSaysTheSameIsNotRepeated(t *testing.T) {
+	e := newDesk(t).newEnv()
+	shown := (&board{style: e.style()}).failure(learner.Failure{Task: 1, Test: "TestTwo", Output: "panic: boom", Same: "TestOne"})
+	assert.Equal(t, "TestTwo   task 1\n\n  The same as TestOne.", shown)
 }

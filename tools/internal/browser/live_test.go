@@ -105,6 +105,40 @@ func TestFailureUnfoldsAndItsHTMLShowsAsText(t *testing.T) {
 	assert.False(t, ask[bool](p, `"ran" in window`))
 }
 
+func TestTestsAreMarkedInTheirTasksList(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.open("steps/01-adding.html")
+	marks := `[...document.querySelectorAll(".tests li")].map(line => line.dataset.state).join()`
+	p.until("that nothing is known", marks+` === "running,running"`)
+	result := r.red()
+	for i := range result.Tests {
+		if result.Tests[i].Task > 0 {
+			result.Tests[i].Output = "main_test.go:12:\nmeasured  3\ntry       go tool workshop run 01     (in another terminal)\n          curl -i localhost:8080"
+		}
+	}
+	r.ends(result)
+	p.until("the marks", marks+` === "red,red"`)
+	assert.Equal(t, "TestAdd", p.text("#task-1 .tests li .failure[open] > summary"))
+	assert.Equal(t, "TestNegative fails the same way as TestAdd.", p.text("#task-2 .tests li"), "what is the same isn't repeated")
+	assert.Zero(t, ask[int](p, `document.querySelectorAll(".failures .failure").length`), "no name stands there twice")
+	assert.Equal(t, []string{"go tool workshop run 01", "curl -i localhost:8080"},
+		ask[[]string](p, `[...document.querySelectorAll("#task-1 .try code")].map(code => code.textContent)`))
+	assert.Contains(t, p.text("#task-1 .try"), "(in another terminal)")
+	p.click("#task-1 .try .copy")
+	p.until("that the command is copied", `document.querySelector("#task-1 .try .copy").textContent === "Copied"`)
+	assert.Equal(t, "steps/01-adding/main.go:10", p.text(".verdict .place code"))
+	assert.Contains(t, p.text(".verdict"), "This page runs the tests whenever you save a file of steps/01-adding.")
+
+	r.save("package main\n\n// Better.\n")
+	again := receive(t, r.runs)
+	again.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
+	p.until("the marks while it runs", marks+` === "green,running"`)
+	assert.Equal(t, "TestAdd", p.text("#task-1 .tests li"))
+	again.finish <- r.green()
+	p.until("the marks in the end", marks+` === "green,green"`)
+}
+
 func TestBrokenBuildIsShownAsWhatItIs(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

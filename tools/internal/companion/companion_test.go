@@ -3,6 +3,7 @@ package companion
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +30,8 @@ func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
 	require.Len(t, s.Failures, 2)
 	assert.Equal(t, "TestAdd", s.Failures[0].Test)
 	assert.Equal(t, learner.Block{Label: "at", Text: "main_test.go:12"}, s.Failures[0].Blocks[0])
-	assert.Equal(t, "steps/01-adding/main.go:10  TODO(task 1): add", s.row("Open"))
+	assert.Contains(t, s.Rows, Row{Label: "Open", Code: "steps/01-adding/main.go:10", Text: "TODO(task 1): add"})
+	assert.Equal(t, map[string]Light{"TestAdd": Red, "TestNegative": Red, "TestZero": Green}, s.Tests)
 	assert.Equal(t, "Step 01: 0 of 2 tasks done. First failure: TestAdd", s.Says)
 	assert.Equal(t, Begun, s.Steps[0].State)
 	assert.Equal(t, "you are here, 0 of 2", s.Steps[0].Word)
@@ -41,6 +43,7 @@ func TestTaskTurnsGreenInThePageWhenAFileIsSaved(t *testing.T) {
 	again.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
 	s = page.sees("a task that is green before the run's end", func(s State) bool { return s.task(1) == Green })
 	assert.Equal(t, Running, s.task(2))
+	assert.Equal(t, map[string]Light{"TestAdd": Green}, s.Tests)
 	green := r.green()
 	verdict := time.Now()
 	again.finish <- green
@@ -99,6 +102,24 @@ func TestHTMLInTestOutputArrivesAsText(t *testing.T) {
 	answer := r.ask(http.MethodGet, "/api/state", "", nil)
 	assert.Equal(t, "application/json; charset=utf-8", answer.Header.Get("Content-Type"))
 	assert.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"))
+}
+
+func TestOnePanicIsToldOnce(t *testing.T) {
+	r := newRig(t).start()
+	page := r.open()
+	result := r.red()
+	for i := range result.Tests {
+		result.Tests[i].Status = runner.Failed
+		result.Tests[i].Output = fmt.Sprintf("main_test.go:%d: panic: boom", i)
+	}
+	receive(t, r.runs).finish <- result
+	s := page.sees("the failures", tested)
+	require.Len(t, s.Failures, 3)
+	assert.NotEmpty(t, s.Failures[0].Blocks)
+	for _, f := range s.Failures[1:] {
+		assert.Equal(t, s.Failures[0].Test, f.Same)
+		assert.Empty(t, f.Blocks)
+	}
 }
 
 func TestWhatTheCommandDidShowsInThePage(t *testing.T) {

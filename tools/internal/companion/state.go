@@ -15,13 +15,14 @@ import (
 // State is all that a page shows of the learner's place, as JSON: in words, so that pages
 // have nothing to decide.
 type State struct {
-	Step     string      `json:"step"`  // the name of the step that is watched
-	State    Light       `json:"state"` // of that step
-	Says     string      `json:"says"`  // how things stand, in one line
-	Doing    string      `json:"doing"` // what the run that goes on does
-	Steps    []StepState `json:"steps"`
-	Rows     []Row       `json:"rows"`     // what there is to say on the step that is watched, beside its failures
-	Failures []Failure   `json:"failures"` // of the last run of that step; the first is shown unfolded
+	Step     string           `json:"step"`  // the name of the step that is watched
+	State    Light            `json:"state"` // of that step
+	Says     string           `json:"says"`  // how things stand, in one line
+	Doing    string           `json:"doing"` // what the run that goes on does
+	Steps    []StepState      `json:"steps"`
+	Tests    map[string]Light `json:"tests"`    // of the step that is watched: how each ended in the run that goes on, else in the last one
+	Rows     []Row            `json:"rows"`     // what there is to say on the step that is watched, beside its failures
+	Failures []Failure        `json:"failures"` // of the last run of that step; the first is shown unfolded
 }
 
 // Light is a state that a page shows by a colour and a sign beside the word.
@@ -55,6 +56,7 @@ type TaskState struct {
 // Row is something to say: a line with its label, or a text that is folded below it.
 type Row struct {
 	Label string `json:"label"`
+	Code  string `json:"code,omitempty"` // before the text, to be copied: a place in a file, or a command
 	Text  string `json:"text"`
 	Fold  bool   `json:"fold,omitempty"` // long: such as the compiler's words
 	Page  string `json:"page,omitempty"` // that the text leads to, from the root of the site
@@ -65,7 +67,8 @@ type Row struct {
 type Failure struct {
 	Task   int             `json:"task"` // 0 for what worked before
 	Test   string          `json:"test"`
-	Blocks []learner.Block `json:"blocks"`
+	Same   string          `json:"same,omitempty"` // the test that failed before with the same words, which aren't repeated
+	Blocks []learner.Block `json:"blocks,omitempty"`
 }
 
 // state is what pages show now. Only the loop calls it.
@@ -76,12 +79,40 @@ func (c *Companion) state() State {
 	for _, step := range c.Course.Steps {
 		s.Steps = append(s.Steps, c.stepState(step))
 	}
+	s.Tests = c.tests()
 	if v := p.verdict; v != nil && v.Result.Build == "" { // tests of the packages that do compile say little
 		for _, f := range v.Failures {
-			s.Failures = append(s.Failures, Failure{Task: f.Task, Test: f.Test, Blocks: learner.Blocks(f.Output)})
+			failure := Failure{Task: f.Task, Test: f.Test, Same: f.Same}
+			if f.Same == "" {
+				failure.Blocks = learner.Blocks(f.Output)
+			}
+			s.Failures = append(s.Failures, failure)
 		}
 	}
 	return s
+}
+
+// tests is how the tests ended that did.
+func (c *Companion) tests() map[string]Light {
+	p := &c.place
+	lights := map[string]Light{}
+	note := func(name string, status runner.Status) {
+		lights[name] = Red
+		if status == runner.Passed {
+			lights[name] = Green
+		}
+	}
+	switch {
+	case p.runs.Going():
+		for name, status := range p.tested {
+			note(name, status)
+		}
+	case p.verdict != nil && p.verdict.Result.Build == "":
+		for _, t := range p.verdict.Result.Tests {
+			note(t.Name, t.Status)
+		}
+	}
+	return lights
 }
 
 func (c *Companion) light() Light {
@@ -202,7 +233,7 @@ func soFar(t *course.Task, tested map[string]runner.Status) Light {
 // rows are what the command's board says beside tasks and failures.
 func (c *Companion) rows() []Row {
 	p := &c.place
-	rows := []Row{}
+	rows := []Row{{Label: "Save", Text: fmt.Sprintf("This page runs the tests whenever you save a file of steps/%s.", p.step.Name)}}
 	if p.trouble != "" {
 		rows = append(rows, Row{Label: "The tests can't be run", Text: p.trouble, Fold: true})
 	}
@@ -226,6 +257,9 @@ func (c *Companion) verdictRows(v *learner.Verdict) []Row {
 	}
 	green := v.Result.Green()
 	add("It doesn't compile", v.Located(c.path), true)
+	if command := v.Mend(c.path); command != "" {
+		rows = append(rows, Row{Label: "Mend", Code: command, Text: "What this is about", Page: "guides/troubleshooting.html#cannot-load-module"})
+	}
 	if v.Remembered {
 		add("Note", "The tasks are as of the last run that compiled.", false)
 	}
@@ -237,7 +271,7 @@ func (c *Companion) verdictRows(v *learner.Verdict) []Row {
 		add("Not done", v.NothingRan(), false)
 	}
 	if g := v.Gap; g != nil {
-		add("Open", fmt.Sprintf("%s:%d  TODO(task %d): %s", c.path(filepath.Join(v.Step.Dir, g.File)), g.Line, g.Task, g.Text), false)
+		rows = append(rows, Row{Label: "Open", Code: fmt.Sprintf("%s:%d", c.path(filepath.Join(v.Step.Dir, g.File)), g.Line), Text: fmt.Sprintf("TODO(task %d): %s", g.Task, g.Text)})
 	}
 	add("Note", strings.Join(v.ChangedTests(c.path), "\n"), false)
 	add("Yours", v.OwnTests(), false)

@@ -9,6 +9,7 @@ import (
 type Block struct {
 	Label string `json:"label"` // at, measured, expected, why, try or read on; "" for other text
 	Text  string `json:"text"`
+	Note  string `json:"note,omitempty"` // of a try: what to know about its command, such as that it wants another terminal
 }
 
 // The lab lays its findings out with a label of ten columns before text of at most 66
@@ -55,7 +56,44 @@ func Blocks(output string) []Block {
 			blocks[i].Text = unwrap(blocks[i].Text)
 		}
 	}
-	return blocks
+	var parted []Block
+	for _, b := range blocks {
+		parted = append(parted, commands(b)...)
+	}
+	return parted
+}
+
+// remark is what a line of a try says beside its command.
+var remark = regexp.MustCompile(`(?:^| {2,})\(([^()]+)\)$`)
+
+// commands parts a try after each remark, so that what is copied from a part can be
+// pasted. Other blocks stay as they are.
+func commands(b Block) []Block {
+	if b.Label != "try" {
+		return []Block{b}
+	}
+	var parts []Block
+	var lines []string
+	part := func(note string) {
+		if len(lines) > 0 || note != "" {
+			parts = append(parts, Block{Label: b.Label, Text: strings.Join(lines, "\n"), Note: note})
+		}
+		lines = nil
+	}
+	for line := range strings.SplitSeq(b.Text, "\n") {
+		m := remark.FindStringSubmatchIndex(line)
+		if m == nil {
+			lines = append(lines, line)
+			continue
+		}
+		part("")
+		if command := line[:m[0]]; command != "" {
+			lines = []string{command}
+		}
+		part(line[m[2]:m[3]])
+	}
+	part("")
+	return parts
 }
 
 // continues reports whether a block may go on below its label.

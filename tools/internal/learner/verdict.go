@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
@@ -36,6 +37,7 @@ type Failure struct {
 	Task   int // 0 for a guard
 	Test   string
 	Output string // never empty
+	Same   string // the first test that failed with the same words, such as those of one panic; "" when none did before
 }
 
 // NewVerdict sorts a result. The state is what is remembered of the step's tasks.
@@ -50,6 +52,7 @@ func NewVerdict(s *course.Step, state *progress.State, r *runner.Result, solutio
 		v.Failures = append(v.Failures, failuresOf(t)...)
 		v.NotRun = append(v.NotRun, t.Missing...)
 	}
+	markSame(v.Failures)
 	for _, name := range r.Changed {
 		if _, err := os.Stat(filepath.Join(s.Dir, filepath.FromSlash(name))); err != nil {
 			v.Gone = append(v.Gone, name)
@@ -74,6 +77,24 @@ func failuresOf(t runner.TaskResult) []Failure {
 		list = append(list, Failure{Task: t.Task.Number, Test: test.Name, Output: output})
 	}
 	return list
+}
+
+// incidental is what differs between two tests that fail for one reason: where the test
+// stands, and what a panic says of memory and goroutines.
+var incidental = regexp.MustCompile(`(?m)^\S+\.go:\d+:|\b0x[0-9a-f]+\b|\bgoroutine \d+\b`)
+
+// markSame names in each failure the first one that says the same.
+func markSame(failures []Failure) {
+	first := map[string]string{}
+	for i := range failures {
+		f := &failures[i]
+		words := incidental.ReplaceAllString(f.Output, "")
+		if same, ok := first[words]; ok {
+			f.Same = same
+		} else {
+			first[words] = f.Test
+		}
+	}
 }
 
 func ended(s runner.Status) string {
@@ -130,6 +151,15 @@ func (v *Verdict) Located(rename func(path string) string) string {
 		lines = append(lines, line)
 	}
 	return strings.TrimSpace(strings.Join(lines, ""))
+}
+
+// Mend is the command that takes back what keeps go from loading the module of the step;
+// "" when go can. path is how the place of a file is shown.
+func (v *Verdict) Mend(path func(string) string) string {
+	if !strings.Contains(v.Result.Build, "cannot load module . ") {
+		return ""
+	}
+	return "git checkout -- " + path(filepath.Join(v.Dir(), "go.mod"))
 }
 
 // panicLines is how much of a panic is shown at first: as far as the first goroutine

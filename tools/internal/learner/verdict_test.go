@@ -41,6 +41,25 @@ func TestVerdictSortsFailuresAndNamesThePlaceToWork(t *testing.T) {
 	assert.Equal(t, "main.go", v.Gap.File)
 }
 
+func TestFailuresOfOnePanicAreTheSame(t *testing.T) {
+	panicked := func(line, address string) string {
+		return "contract_test.go:" + line + ": it said:\n| panic: boom\n| lab.runAPI({0x" + address + ", 0x7}, 0xf9e808)"
+	}
+	failures := []Failure{
+		{Test: "TestOne", Output: panicked("82", "10449cbee012")},
+		{Test: "TestTwo", Output: panicked("114", "12ce72428012")},
+		{Test: "TestThree", Output: "pool_test.go:9:\nmeasured  300 connections"},
+		{Test: "TestFour", Output: panicked("131", "20da34a24012")},
+		{Test: "TestFive", Output: "pool_test.go:9:\nmeasured  301 connections"},
+	}
+	markSame(failures)
+	var same []string
+	for _, f := range failures {
+		same = append(same, f.Same)
+	}
+	assert.Equal(t, []string{"", "TestOne", "", "TestOne", ""}, same)
+}
+
 func TestBrokenBuildShowsTasksAsTheyWere(t *testing.T) {
 	_, s, state := begin(t)
 	Remember(state, s, run(t, s))
@@ -56,6 +75,16 @@ func TestBrokenBuildShowsTasksAsTheyWere(t *testing.T) {
 	v = NewVerdict(s, state, run(t, s), false)
 	assert.Equal(t, []string{"main_test.go"}, v.Differ)
 	assert.Equal(t, []string{"number/sums_test.go"}, v.Gone)
+}
+
+func TestBrokenModuleNamesWhatTakesItBack(t *testing.T) {
+	_, s, state := begin(t)
+	path := func(path string) string { return "here/" + filepath.Base(path) }
+	assert.Empty(t, NewVerdict(s, state, run(t, s), false).Mend(path))
+	coursetest.Write(t, filepath.Join(s.Dir, "go.mod"), "modul x\n")
+	v := NewVerdict(s, state, run(t, s), false)
+	assert.Contains(t, v.Result.Build, "cannot load module")
+	assert.Equal(t, "git checkout -- here/go.mod", v.Mend(path))
 }
 
 func TestHintsOpenOneByOneAndThenNoMore(t *testing.T) {
