@@ -118,7 +118,11 @@
   const failed = (f, open) => f.same
     ? make('p', { class: 'same' }, make('code', {}, f.test), ` fails the same way as ${f.same}.`)
     : fold(f.test, open, ...f.blocks.map(block))
-  const folds = (failures, first) => failures.map(f => failed(f, f === first))
+  const folds = (failures, first) => {
+    const same = failures.filter(f => f.same)
+    const others = failures.filter(f => !f.same).map(f => failed(f, f === first))
+    return same.length ? [...others, fold(`${same.length} more, for the same reason`, false, ...same.map(f => failed(f)))] : others
+  }
   const row = ({ label, code, text, fold: long, page, step: to }) => {
     if (long) return fold(label, true, pre(text))
     const what = page ? make('a', { href: root + page }, text) : text

@@ -75,7 +75,7 @@ func preview(w http.ResponseWriter, r *http.Request) {
 	body, err := read(s, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		http.NotFound(w, r)
+		previewMissing(w, s, name)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	default:
@@ -83,6 +83,18 @@ func preview(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write(body) // the reader may have left
 	}
+}
+
+// previewMissing answers where no page is.
+func previewMissing(w http.ResponseWriter, s *site.Site, name string) {
+	body, err := s.RenderMissing(name, site.Options{})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", mime.TypeByExtension(".html"))
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write(body) // the reader may have left
 }
 
 // read is a file of the site by its path.

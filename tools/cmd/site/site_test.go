@@ -99,7 +99,7 @@ func TestPreview(t *testing.T) {
 		"/steps/01-baseline.html":            {200, "text/html", "Task 1"},
 		"/assets/code.css":                   {200, "text/css", "--code-paper"},
 		"/search-index.js":                   {200, "text/javascript", "window.searchIndex"},
-		"/steps/99.html":                     {404, "", ""},
+		"/steps/99.html":                     {404, "text/html", `href="../index.html"`},
 		"/steps/":                            {404, "", ""},
 		"/go.work":                           {404, "", ""},
 		"/assets/../../../go.mod":            {404, "", ""},

@@ -92,7 +92,7 @@ func (e *env) handOver(ctx context.Context, args []string) error {
 }
 
 // compilesLong is how long the site's tools may compile before somebody wonders.
-const compilesLong = time.Second
+const compilesLong = 3 * time.Second
 
 // buildSite compiles the site's program, unless that was done before, and is its path.
 func (e *env) buildSite(ctx context.Context) (path string, err error) {

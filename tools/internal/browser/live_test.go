@@ -205,6 +205,7 @@ func TestMyCodeAgainstTheSolution(t *testing.T) {
 	}
 	p.until("my line", removed("return number.Add(a, b) + 1"))
 	p.until("the solution's", `[...document.querySelectorAll(".diff .add code")].some(line => line.textContent.trim() === "return number.Add(a, b)")`)
+	assert.Contains(t, p.text("main"), "This shows the solution. Try your tasks first.")
 	p.says("0 of 2 tasks done")
 	r.save("package main\n\n// <b>Mine.</b>\nfunc main() {}\n")
 	r.ends(r.red())
@@ -353,4 +354,19 @@ func TestStepChosenInATerminalLeavesThePageUnwatchedAndSaysSo(t *testing.T) {
 	p.arrives("/steps/02-doubling.html#your-tasks")
 	p.says("Step 02: testing…")
 	assert.NotContains(t, p.text(".live-bar"), "not watched")
+}
+
+func TestUnknownPageLeadsHome(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.open("steps/01-adding.html")
+	r.ends(r.red())
+	p.load(r.url("steps/99/none.html"))
+	p.says("0 of 2 tasks done")
+	assert.Equal(t, "There is no such page", p.text("h1"))
+	p.click("main a")
+	p.arrives("/index.html")
+	complaints := p.takeComplaints()
+	require.Len(t, complaints, 1)
+	assert.Contains(t, complaints[0], "status of 404")
 }

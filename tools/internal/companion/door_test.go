@@ -121,3 +121,21 @@ func TestOnlyThisMachineIsServed(t *testing.T) {
 	_, err := Listen("127.0.0.1")
 	assert.Error(t, err)
 }
+
+func TestUnknownPageLeadsBack(t *testing.T) {
+	r := newRig(t).start()
+	for path, want := range map[string][2]string{
+		"/steps/99.html":        {"no page steps/99.html token=" + r.token, "text/html; charset=utf-8"},
+		"/steps/99":             {"no page steps/99 token=" + r.token, "text/html; charset=utf-8"},
+		"/steps/x/diff.html":    {"no page steps/x/diff.html token=" + r.token, "text/html; charset=utf-8"},
+		"/assets/none.css":      {"There is no assets/none.css. The first page is /index.html.\n", "text/plain; charset=utf-8"},
+		"/apple-touch-icon.png": {"There is no apple-touch-icon.png. The first page is /index.html.\n", "text/plain; charset=utf-8"},
+	} {
+		answer := r.ask(http.MethodGet, path, "", nil)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusNotFound, answer.StatusCode, path)
+		assert.Equal(t, want[0], string(text), path)
+		assert.Equal(t, want[1], answer.Header.Get("Content-Type"), path)
+	}
+}

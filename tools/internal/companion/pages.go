@@ -19,6 +19,8 @@ type Pages interface {
 	Page(path, token string) ([]byte, error)
 	// Comparison is the page that shows the learner's code of a step against the solution.
 	Comparison(step *course.Step, token string) ([]byte, error)
+	// Missing is what to show at a path where no page is.
+	Missing(path, token string) ([]byte, error)
 	// Asset is a file such as "site.css".
 	Asset(name string) ([]byte, error)
 	// SearchIndex is the script that search loads.
@@ -44,13 +46,26 @@ func (c *Companion) servePage(w http.ResponseWriter, r *http.Request) {
 	content, err := c.content(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		http.Error(w, "There is no page "+r.URL.Path+". The first one is /index.html.", http.StatusNotFound)
+		c.serveMissing(w, name)
 	case err != nil:
 		http.Error(w, fmt.Sprintf("The page %s can't be made: %v", r.URL.Path, err), http.StatusInternalServerError)
 	default:
 		w.Header().Set("Content-Type", types[path.Ext(name)])
 		_, _ = w.Write(content)
 	}
+}
+
+// serveMissing answers with a page that leads back, where somebody may have looked for one.
+func (c *Companion) serveMissing(w http.ResponseWriter, name string) {
+	if ext := path.Ext(name); ext == "" || ext == ".html" {
+		if content, err := c.Pages.Missing(name, c.token); err == nil {
+			w.Header().Set("Content-Type", types[".html"])
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write(content)
+			return
+		}
+	}
+	http.Error(w, "There is no "+name+". The first page is /index.html.", http.StatusNotFound)
 }
 
 // content is what stands at a path of the site. Only names lead to it; none is opened as

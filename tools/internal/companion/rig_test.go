@@ -44,6 +44,10 @@ func (bookshelf) Comparison(step *course.Step, token string) ([]byte, error) {
 	return []byte("comparison of " + step.Name + " token=" + token), nil
 }
 
+func (bookshelf) Missing(path, token string) ([]byte, error) {
+	return []byte("no page " + path + " token=" + token), nil
+}
+
 func (bookshelf) Asset(name string) ([]byte, error) {
 	if name != "live.js" {
 		return nil, fs.ErrNotExist

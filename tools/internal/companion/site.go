@@ -89,6 +89,14 @@ func (p *sitePages) Comparison(step *course.Step, token string) ([]byte, error) 
 	return s.RenderDiff(step, site.Diff("your code", "solution", mine, solved), site.Options{Live: true, Token: token})
 }
 
+func (p *sitePages) Missing(path, token string) ([]byte, error) {
+	s, err := p.current()
+	if err != nil {
+		return nil, err
+	}
+	return s.RenderMissing(path, site.Options{Live: true, Token: token})
+}
+
 func (p *sitePages) Asset(name string) ([]byte, error) {
 	s, err := p.current()
 	if err != nil {

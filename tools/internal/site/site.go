@@ -158,6 +158,16 @@ func (s *Site) RenderDiff(step *course.Step, d *DiffView, o Options) ([]byte, er
 	return s.execute(s.built(p).view, o)
 }
 
+// RenderMissing renders what stands at a path that is no page's: it says so and leads home.
+func (s *Site) RenderMissing(path string, o Options) ([]byte, error) {
+	p := &page{path: path, kind: "guide", make: func(b *build) {
+		b.view.Title = "There is no such page"
+		b.view.Summary = "Nothing stands at /" + path + "."
+		b.view.Body = template.HTML(`<p><a href="` + b.view.Root + `index.html">Go to the first page</a>, or choose a step or a guide of the menu.</p>`)
+	}}
+	return s.execute(s.built(p).view, o)
+}
+
 // built is what a page shows, made now if it wasn't before.
 func (s *Site) built(p *page) *build {
 	p.once.Do(func() {
