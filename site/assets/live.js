@@ -68,6 +68,7 @@
   const bar = make('section', { class: 'live-bar', 'aria-label': 'Your tests' })
   says.replaceWith(bar)
   bar.append(says, doing, acts, ...kind === 'step' ? [more] : [])
+  const number = step => step.slice(0, step.indexOf('-'))
   const jump = link('', '')
   const title = document.title
   const showBar = s => {
@@ -75,9 +76,9 @@
     put(says, s.says)
     doing.textContent = s.doing
     jump.href = `${root}steps/${s.step}.html#${s.failures[0]?.task ? `task-${s.failures[0].task}` : 'your-tasks'}`
-    jump.textContent = step && s.step !== step ? 'To your step' : 'To the task'
+    jump.textContent = step && s.step !== step ? `Go to step ${number(s.step)}` : 'To the task'
     put(acts, s.step, () => step && s.step !== step ? [
-      make('span', { class: 'unwatched' }, 'Saves of this step are not watched.'),
+      make('span', { class: 'unwatched' }, `Saves of step ${number(step)} are not watched.`),
       button('Work on this step', () => act('step', { step })),
       jump,
     ] : [
@@ -127,7 +128,7 @@
     if (long) return fold(label, true, pre(text))
     const what = page ? make('a', { href: root + page }, text) : text
     if (to) what.onclick = e => goOn(e, to)
-    return say(label, make('span', {}, ...code ? [make('span', { class: 'place' }, ...copied(code)), ' '] : [], what))
+    return say(label, make('span', {}, ...code ? [make('span', { class: 'place' }, ...copied(code))] : [], what))
   }
   // goOn has the step watched to which a link leads, and then goes there.
   const goOn = async (e, to) => {

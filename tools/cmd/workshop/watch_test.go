@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
@@ -266,12 +264,4 @@ func TestRawWriterReturnsTheCarriage(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 4, n)
 	assert.Equal(t, "a\r\nb\r\n", out.String())
-}
-
-func TestExitCodes(t *testing.T) {
-	for code, err := range map[int]error{
-		cli.ExitFine: nil, cli.ExitRed: cli.ErrRed, cli.ExitUsage: cli.Usage(errors.New("x"), ""), cli.ExitMachine: &cli.Problem{What: "x"}, cli.ExitInterrupted: context.Canceled,
-	} {
-		assert.Equal(t, code, cli.ExitCode(err))
-	}
 }

@@ -224,7 +224,7 @@ func TestTwoTabsAgree(t *testing.T) {
 	for _, p := range []*tab{one, two, three} {
 		p.says("Step 01: 0 of 2 tasks done")
 	}
-	assert.Contains(t, two.text(".live-bar"), "Saves of this step are not watched.")
+	assert.Contains(t, two.text(".live-bar"), "Saves of step 02 are not watched.")
 	assert.NotContains(t, one.text(".live-bar"), "not watched")
 	assert.NotContains(t, three.text(".live-bar"), "not watched")
 	two.clickButton("Work on this step")
@@ -349,7 +349,7 @@ func TestStepChosenInATerminalLeavesThePageUnwatchedAndSaysSo(t *testing.T) {
 	require.NoError(t, terminal.Save())
 	assert.Equal(t, 2, receive(t, r.runs).step.Number)
 	p.says("Step 02: testing…")
-	assert.Contains(t, p.text(".live-bar"), "Saves of this step are not watched.")
+	assert.Contains(t, p.text(".live-bar"), "Saves of step 01 are not watched.")
 	p.click(`.live-bar a[href*="02-doubling"]`)
 	p.arrives("/steps/02-doubling.html#your-tasks")
 	p.says("Step 02: testing…")
