@@ -66,3 +66,26 @@ that are too heavy. Exits with 1 then.`,
 		},
 	}
 }
+
+func newDrawCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "draw",
+		Short: "Draw the README's chart of what the journey measured",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := open()
+			if err != nil {
+				return err
+			}
+			path, err := s.Draw()
+			switch {
+			case err != nil:
+				return &cli.Problem{What: "can't draw the journey", Why: err, Next: "git checkout -- site/data"}
+			case path == "":
+				return &cli.Problem{What: "the journey isn't measured yet", Next: "go tool workshop measure --journey --chart site/data/journey.json"}
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path)
+			return nil
+		},
+	}
+}

@@ -36,7 +36,7 @@ func newRootCmd() *cobra.Command {
 		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBuildCmd(), newCheckCmd(), newServeCmd(), newStartCmd())
+	root.AddCommand(newBuildCmd(), newCheckCmd(), newServeCmd(), newStartCmd(), newDrawCmd())
 	cli.Explain(root)
 	return root
 }

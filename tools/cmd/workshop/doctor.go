@@ -295,8 +295,10 @@ func (d *doctor) warm(ctx context.Context) finding {
 	if output, err := command.CombinedOutput(); err != nil && !compiledElsewhere(string(output)) {
 		return finding{err: fmt.Errorf("can't compile the steps: %w\n%s", err, complaints(string(output))), next: "go " + strings.Join(arguments, " ") + "     (from " + d.course.Root + ")"}
 	}
-	if _, err := d.e.compileTool(ctx, d.course.Root, siteTool); err != nil {
-		return finding{err: fmt.Errorf("can't compile the site's tools: %w", err), next: "go build " + siteTool + "     (from " + d.course.Root + ")"}
+	for _, t := range tools {
+		if _, err := d.e.compileTool(ctx, d.course.Root, t.path); err != nil {
+			return finding{err: fmt.Errorf("can't compile %s: %w", t.what, err), next: "go build " + t.path + "     (from " + d.course.Root + ")"}
+		}
 	}
 	return finding{detail: fmt.Sprintf("everything is compiled (%v)", time.Since(began).Round(time.Second))}
 }

@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"example.com/boxoffice/tools/internal/balancer"
 	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/guard"
 )
 
 // member is one process that `run` keeps running: an instance of the API, or its worker.
@@ -27,10 +24,8 @@ type member struct {
 	address string // where an instance listens; "" for a worker
 	env     []string
 
-	pid     string
 	started time.Time
-	process *exec.Cmd
-	hold    io.Closer     // the guard's stdin
+	process *guard.Process
 	exited  chan struct{} // closed once it has ended, and all that it said is printed
 }
 
@@ -83,7 +78,7 @@ func (s *stand) serve(ctx context.Context) error {
 	if err := s.watch(over, ended); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.e.stdout, "\nStopping with SIGTERM; what is still there after %v is killed.\n", guardGrace)
+	fmt.Fprintf(s.e.stdout, "\nStopping with SIGTERM; what is still there after %v is killed.\n", guard.Grace)
 	s.stop(members)
 	fmt.Fprintln(s.e.stdout, "Stopped. The database of this run is gone.")
 	return nil
@@ -95,55 +90,25 @@ func (m *member) String() string {
 	if m.address == "" {
 		what = m.name
 	}
-	what += ", pid " + m.pid
+	what += ", pid " + m.process.PID
 	if m.address != "" {
 		what += ", on http://" + m.address
 	}
 	return what
 }
 
-// ending tells how the process ended.
-func (m *member) ending() string {
-	if code := m.process.ProcessState.ExitCode(); code > signalled {
-		return "signal: " + syscall.Signal(code-signalled).String()
-	}
-	return m.process.ProcessState.String()
-}
-
 // start starts a process under a guard. Once it has ended, and while ctx lasts, it is
 // sent to ended.
 func (s *stand) start(ctx context.Context, m *member, ended chan<- *member) error {
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	reading, writing, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = reading.Close() }()
-	m.process = exec.Command(executable, guardName, s.binary, m.command)
-	m.process.Env = append(m.env[:len(m.env):len(m.env)], guardPID+"=3")
-	m.process.ExtraFiles = []*os.File{writing}
 	said := &prefixed{to: s.e.stdout, prefix: s.prefix(m), mute: s.options.instances > 1}
 	complained := &prefixed{to: s.e.stderr, prefix: s.prefix(m)}
-	m.process.Stdout, m.process.Stderr = said, complained
-	// A group of its own: whoever kills the workshop's whole group leaves the guard
-	// to end the API.
-	m.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	m.hold, err = m.process.StdinPipe()
-	if err == nil {
-		err = m.process.Start()
-	}
-	_ = writing.Close()
+	process, err := guard.Start([]string{s.binary, m.command}, m.env, said, complained)
 	if err != nil {
-		m.process = nil
 		return err
 	}
-	pid, _ := bufio.NewReader(reading).ReadString('\n')
-	m.pid, m.started, m.exited = strings.TrimSpace(pid), time.Now(), make(chan struct{})
+	m.process, m.started, m.exited = process, time.Now(), make(chan struct{})
 	go func() {
-		_ = m.process.Wait()
+		<-process.Exited()
 		said.flush()
 		complained.flush()
 		close(m.exited)
@@ -187,10 +152,10 @@ func (s *stand) watch(ctx context.Context, ended chan *member) error {
 				if running == 0 {
 					return s.endedProblem(m)
 				}
-				fmt.Fprintf(s.e.stdout, "  ended     %s (%s), right after its start: read its lines above\n", m, m.ending())
+				fmt.Fprintf(s.e.stdout, "  ended     %s (%s), right after its start: read its lines above\n", m, m.process.Ending())
 				continue
 			}
-			fmt.Fprintf(s.e.stdout, "  ended     %s (%s)\n", m, m.ending())
+			fmt.Fprintf(s.e.stdout, "  ended     %s (%s)\n", m, m.process.Ending())
 			time.AfterFunc(restartDelay, func() {
 				select {
 				case again <- m:
@@ -209,7 +174,7 @@ func (s *stand) watch(ctx context.Context, ended chan *member) error {
 // endedProblem says that no instance is left.
 func (s *stand) endedProblem(m *member) error {
 	return &cli.Problem{
-		What: fmt.Sprintf("the API ended by itself (%s)", m.ending()),
+		What: fmt.Sprintf("the API ended by itself (%s)", m.process.Ending()),
 		Next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number),
 		Code: cli.ExitRed,
 	}
@@ -222,8 +187,10 @@ func (s *stand) stop(members []*member) {
 		if m.exited == nil {
 			continue
 		}
-		_ = m.hold.Close()
-		group.Go(func() { <-m.exited })
+		group.Go(func() {
+			m.process.Stop()
+			<-m.exited
+		})
 	}
 	group.Wait()
 }

@@ -2,11 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,25 +10,6 @@ import (
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/pgtap"
 )
-
-func TestTheWorkerIsTheOneThatTheTestsStart(t *testing.T) {
-	t.Parallel()
-	for source, want := range map[string]string{
-		`func TestMain(m *testing.M) { lab.Main(m, main, lab.Worker("work")) }`: "work",
-		"func TestMain(m *testing.M) { lab.Main(m, main, lab.Worker(`jobs`)) }": "jobs",
-		`func TestMain(m *testing.M) { lab.Main(m, main) }`:                     "",
-		`// lab.Main(m, main, lab.Worker("work"))`:                              "",
-	} {
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "main_test.go"), []byte("package main\n"+source+"\n"), 0o600))
-		got, err := workerOf(dir)
-		require.NoError(t, err)
-		require.Equal(t, want, got, source)
-	}
-	got, err := workerOf(t.TempDir())
-	require.NoError(t, err)
-	require.Empty(t, got, "a module without tests has no worker")
-}
 
 func TestLinesOfSeveralProcessesAreTold(t *testing.T) {
 	t.Parallel()
@@ -67,23 +43,6 @@ func TestAWorkersPollingAloneIsNotTold(t *testing.T) {
 	require.Equal(t, []string{"worker    0 connections opened, 31 queries, 2 rows, 0 bytes"}, polling.since(quiet))
 	polling.mails = 1
 	require.NotEqual(t, quiet.work(), polling.work())
-}
-
-func TestGuardTellsTheProcessIDOfItsProgram(t *testing.T) {
-	reading, writing, err := os.Pipe()
-	require.NoError(t, err)
-	command, _, lines := startGuardWith(t, "echo $$; kill -9 $$", writing)
-	_ = writing.Close()
-	told := make([]byte, 20)
-	n, err := reading.Read(told)
-	require.NoError(t, err)
-	require.True(t, lines.Scan())
-	require.Equal(t, lines.Text(), strings.TrimSpace(string(told[:n])))
-	require.Error(t, command.Wait())
-	require.Equal(t, signalled+int(syscall.SIGKILL), command.ProcessState.ExitCode())
-	require.Equal(t, "signal: killed", (&member{process: command}).ending())
-	_, err = strconv.Atoi(lines.Text())
-	require.NoError(t, err)
 }
 
 func TestRunRefusesInstancesThatNoBalancerCanCheck(t *testing.T) {

@@ -49,13 +49,13 @@ func newRootCmd(e *env) *cobra.Command {
 		newResetCmd(e),
 		newSolveCmd(e),
 		newRunCmd(e),
+		newMeasureCmd(e),
 		newServicesCmd(e),
 		newDoctorCmd(e),
 		newSiteCmd(e),
 		newVerifyCmd(e),
 		newStarterCmd(e),
 		newLoginCmd(e),
-		newGuardCmd(),
 	)
 	cli.Explain(root)
 	return root

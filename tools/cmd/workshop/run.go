@@ -113,8 +113,11 @@ func (s *stand) check() error {
 		return err
 	}
 	var err error
-	s.worker, err = workerOf(s.source())
-	return err
+	s.worker, err = course.Worker(s.source())
+	if err != nil {
+		return &cli.Problem{What: "can't start the API", Why: err, Next: "git checkout -- " + filepath.Join(s.source(), "main_test.go") + "     (the file belongs to the course)"}
+	}
+	return nil
 }
 
 // source is the folder of the module to run.

@@ -1,25 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
-
-	"example.com/boxoffice/tools/internal/cli"
 )
 
-// siteTool renders and serves the site. It is a program apart, so that a learner's first
-// `go tool workshop` needn't compile what draws pages.
-const siteTool = "example.com/boxoffice/tools/cmd/site"
+// siteTool renders and serves the site.
+var siteTool = tool{path: "example.com/boxoffice/tools/cmd/site", name: "site", what: "the site's tools"}
 
 func newStartCmd(e *env) *cobra.Command {
 	var addr string
@@ -48,7 +37,7 @@ files instead of waiting for events.`,
 			if open {
 				handed = append(handed, "--open")
 			}
-			return e.handOver(cmd.Context(), handed)
+			return e.handOver(cmd.Context(), siteTool, handed)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "", "`HOST:PORT` of this machine to listen on")
@@ -73,64 +62,7 @@ func newSiteCmd(e *env) *cobra.Command {
 			if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
 				return cmd.Help()
 			}
-			return e.handOver(cmd.Context(), args)
+			return e.handOver(cmd.Context(), siteTool, args)
 		},
 	}
-}
-
-// handOver makes the site's program of this process: it has the terminal, the signals and
-// the exit code to itself, and nothing is left in between.
-func (e *env) handOver(ctx context.Context, args []string) error {
-	path, err := e.buildSite(ctx)
-	if err != nil {
-		return err
-	}
-	if err := e.become(path, append([]string{"site"}, args...), os.Environ()); err != nil {
-		return &cli.Problem{What: "can't run the site's tools", Why: err, Next: "go tool workshop doctor"}
-	}
-	return nil
-}
-
-// compilesLong is how long the site's tools may compile before somebody wonders.
-const compilesLong = 3 * time.Second
-
-// buildSite compiles the site's program, unless that was done before, and is its path.
-func (e *env) buildSite(ctx context.Context) (path string, err error) {
-	c, err := e.Course()
-	if err != nil {
-		return "", err
-	}
-	told := time.AfterFunc(compilesLong, func() {
-		fmt.Fprintln(e.stderr, "Compiling the site's tools; the first time takes half a minute.")
-	})
-	defer told.Stop()
-	output, err := e.compileTool(ctx, c.Root, siteTool)
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	if err != nil {
-		return "", &cli.Problem{What: "can't compile the site's tools", Why: err,
-			Next: "go tool workshop doctor     (with a network, it gets all that is missing)"}
-	}
-	return strings.TrimSpace(output), nil
-}
-
-// compileTool has go compile a tool of the course, and is the path of the program.
-func compileTool(ctx context.Context, root, tool string) (path string, err error) {
-	command := exec.CommandContext(ctx, "go", "tool", "-n", tool)
-	command.Dir = root
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = 5 * time.Second
-	var said bytes.Buffer
-	command.Stderr = &said
-	output, err := command.Output()
-	if err != nil {
-		return "", errors.New(strings.TrimSpace(err.Error() + "\n" + complaints(said.String())))
-	}
-	return string(output), nil
-}
-
-// become replaces this process by another program.
-func become(path string, args, environment []string) error {
-	return syscall.Exec(path, args, environment)
 }

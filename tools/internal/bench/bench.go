@@ -67,6 +67,15 @@ func (b *Bench) prepare(ctx context.Context, migrate func(context.Context, strin
 // Close lets go of the server, which stops once nobody holds it.
 func (b *Bench) Close() { _ = b.postgres.Close() }
 
+// Versions names the servers: "PostgreSQL 17.6, Redis 7.0.15".
+func (b *Bench) Versions(ctx context.Context) string {
+	redis := "a stand-in for Redis"
+	if status, err := b.redis.Status(ctx); err == nil && status.Version != "" {
+		redis = "Redis " + status.Version
+	}
+	return "PostgreSQL " + b.postgres.Version() + ", " + redis
+}
+
 // Clone makes a seeded database. It returns the URL that leads to it directly,
 // and the function that drops it.
 func (b *Bench) Clone(ctx context.Context) (directURL string, drop func(context.Context) error, err error) {
@@ -153,6 +162,25 @@ func (w *Wires) WorkerEnv(address string) []string {
 		environment[i] = "DATABASE_URL=" + database.String()
 	}
 	return environment
+}
+
+// DirectEnv is Env with the database and Redis themselves instead of the taps before them.
+// Nothing is counted then, and nothing takes a share of the CPU.
+func (w *Wires) DirectEnv(ctx context.Context) ([]string, error) {
+	redis, err := w.keyspace.DirectURL(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the way to Redis: %w", err)
+	}
+	environment := slices.Clone(w.Env)
+	for i, assignment := range environment {
+		switch name, _, _ := strings.Cut(assignment, "="); name {
+		case "DATABASE_URL":
+			environment[i] = "DATABASE_URL=" + w.DirectURL
+		case "REDIS_URL":
+			environment[i] = "REDIS_URL=" + redis
+		}
+	}
+	return environment, nil
 }
 
 // ConnectRedis opens a connection to the Redis past the tap.

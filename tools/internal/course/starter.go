@@ -58,6 +58,9 @@ func (s *Step) Solved() (map[string][]byte, error) {
 	return s.read(s.SolutionDir)
 }
 
+// Mine is every file of the learner's folder as it is now.
+func (s *Step) Mine() (map[string][]byte, error) { return s.read(s.Dir) }
+
 // read is every file of a folder, with the learner's module path.
 func (s *Step) read(dir string) (map[string][]byte, error) {
 	names, err := Files(dir)
@@ -85,7 +88,7 @@ func (s *Step) MakeStarterPatch() ([]byte, error) {
 	if err != nil {
 		return nil, &StarterError{s, err}
 	}
-	starter, err := s.read(s.Dir)
+	starter, err := s.Mine()
 	if err != nil {
 		return nil, &StarterError{s, err}
 	}

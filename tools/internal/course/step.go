@@ -35,6 +35,8 @@ type Step struct {
 	// Introduces are the files, and the folders ending in a slash, that the starter adds,
 	// changes or drops against the solution before it without a gap in them.
 	Introduces []string
+	// Scenario is what `workshop measure` measures; nil for a step without one.
+	Scenario *Scenario
 }
 
 // Task is one thing to do in a step.
@@ -58,7 +60,8 @@ type frontMatter struct {
 		Title string   `yaml:"title"`
 		Tests []string `yaml:"tests"`
 	} `yaml:"tasks"`
-	Introduces []string `yaml:"introduces"`
+	Introduces []string  `yaml:"introduces"`
+	Scenario   *Scenario `yaml:"scenario"`
 }
 
 // readStep reads the front matter of a lesson. Unknown keys are an error, since they are
@@ -116,6 +119,7 @@ func newStep(root, path string, m frontMatter) *Step {
 		LessonPath:  path,
 		HintsPath:   filepath.Join(root, "site", "content", "hints", name+".yaml"),
 		Introduces:  m.Introduces,
+		Scenario:    m.Scenario,
 	}
 	for i, t := range m.Tasks {
 		s.Tasks = append(s.Tasks, Task{Number: i + 1, Title: t.Title, Tests: t.Tests})

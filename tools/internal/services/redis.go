@@ -128,6 +128,22 @@ func (k *Keyspace) URL(addr string) string {
 	return u.String()
 }
 
+// DirectURL is how a client reaches the keyspace past everything: at a Unix socket, for a
+// server of the workshop's own. It starts the server when it is the first to need it.
+func (k *Keyspace) DirectURL(ctx context.Context) (string, error) {
+	conn, err := k.dial(ctx)
+	if err != nil {
+		return "", fmt.Errorf("connect to Redis: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	server := conn.RemoteAddr()
+	if server.Network() != "unix" {
+		return k.URL(server.String()), nil
+	}
+	u := url.URL{Scheme: "unix", User: k.user, Path: server.String(), RawQuery: "db=" + strconv.Itoa(k.database)}
+	return u.String(), nil
+}
+
 // Dial opens a connection to the server, on which a client has yet to log in and to choose the
 // database, as the URL says.
 func (k *Keyspace) Dial(ctx context.Context) (net.Conn, error) { return k.dial(ctx) }

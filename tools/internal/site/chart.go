@@ -125,6 +125,10 @@ func (c *Chart) scale() string {
 }
 
 func (c *Chart) bars(b *strings.Builder) {
+	barHead := barHead
+	if len(c.Columns) == 1 {
+		barHead = 0 // the caption says what it is
+	}
 	row := rowHead + len(c.Columns)*(barHead+barHeight+barGap) + rowGap
 	fmt.Fprintf(b, `<svg width="100%%" height="%d" role="img" aria-label="%s">`, row*len(c.Rows)-rowGap, html.EscapeString(c.Title+". "+c.Conclusion))
 	for i, r := range c.Rows {
@@ -133,7 +137,9 @@ func (c *Chart) bars(b *strings.Builder) {
 		y += rowHead
 		for j, value := range r.Values {
 			percent := widest * c.length(value)
-			fmt.Fprintf(b, `<text class="column" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
+			if len(c.Columns) > 1 {
+				fmt.Fprintf(b, `<text class="column" x="0" y="%d">%s</text>`, y+barHead-5, html.EscapeString(c.Columns[j]))
+			}
 			if value > 0 {
 				percent = max(percent, sliver)
 				fmt.Fprintf(b, `<rect class="bar bar-%d" x="0" y="%d" width="%.2f%%" height="%d" rx="2"/>`, j+1, y+barHead, percent, barHeight)

@@ -1,17 +1,20 @@
 package site
 
 import (
+	"encoding/xml"
 	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"example.com/boxoffice/tools/internal/measurement"
 )
 
 func chartOf(logarithm bool, values ...float64) *Chart {
-	c := &Chart{Title: "t", Conclusion: "c", Unit: "u", Logarithm: logarithm, Columns: []string{"one"},
-		Machine: "m", Versions: "v", Command: "a < b", Date: "d"}
+	c := &Chart{measurement.Chart{Title: "t", Conclusion: "c", Unit: "u", Logarithm: logarithm, Columns: []string{"one"},
+		Machine: "m", Versions: "v", Command: "a < b", Date: "d"}}
 	for _, v := range values {
-		c.Rows = append(c.Rows, ChartRow{Name: "r", Values: []float64{v}})
+		c.Rows = append(c.Rows, measurement.ChartRow{Name: "r", Values: []float64{v}})
 	}
 	return c
 }
@@ -62,4 +65,21 @@ func TestFigures(t *testing.T) {
 	for value, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", 0.59: "0.59", 12345.6: "12,345.6"} {
 		assert.Equal(t, want, figureText(value))
 	}
+}
+
+func TestChartAsAFile(t *testing.T) {
+	c := chartOf(false, 50, 1000)
+	c.Conclusion, c.Rows[0].Name = "More < most", "01-baseline"
+	drawn := string(c.SVG())
+	var document struct {
+		Title string `xml:"title"`
+		Desc  string `xml:"desc"`
+		Bars  []struct {
+			Width float64 `xml:"width,attr"`
+		} `xml:"rect"`
+	}
+	assert.NoError(t, xml.Unmarshal([]byte(drawn), &document))
+	assert.Equal(t, "More < most", document.Title)
+	assert.Equal(t, "01-baseline: 50; r: 1,000", document.Desc, "whoever sees no bars is told the numbers")
+	assert.InDelta(t, 20, document.Bars[1].Width/document.Bars[0].Width, 0.1)
 }

@@ -52,6 +52,7 @@ func (s *Site) renderAll() ([]rendered, Findings) {
 	}
 	found = append(found, s.checkLinks(pages)...)
 	found = append(found, s.checkBudgets(pages)...)
+	found = append(found, s.checkDrawing()...)
 	return pages, found.sorted()
 }
 

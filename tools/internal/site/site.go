@@ -202,6 +202,9 @@ func pageLink(from, to, title string) Link {
 
 func (s *Site) execute(v Page, o Options) ([]byte, error) {
 	v.Live, v.Token = o.Live, o.Token
+	if o.Live && v.Kind == "step" {
+		v.Measured = s.measuredHere(v.Step.Name)
+	}
 	var b bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&b, v.Kind+".html", v); err != nil {
 		return nil, fmt.Errorf("render %s: %w", v.Path, err)

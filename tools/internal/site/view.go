@@ -1,6 +1,10 @@
 package site
 
-import "html/template"
+import (
+	"html/template"
+
+	"example.com/boxoffice/tools/internal/measurement"
+)
 
 // Page is what each template is given. Its fields are plain: templates decide how
 // things look, Go decides what is there.
@@ -21,6 +25,7 @@ type Page struct {
 	Notes    []NotesView   // of notes: what the instructor says, step by step
 	Tracks   []TrackView   // of the instructor's guide
 	Live     bool          // the companion serves the page
+	Measured template.HTML // of live steps: what this machine measured
 	Token    string        // of the companion's actions; "" in static pages
 }
 
@@ -181,21 +186,4 @@ type NotesView struct {
 }
 
 // Chart is a committed measurement, drawn as bars: site/data/*.json.
-type Chart struct {
-	Title      string     `json:"title"`
-	Conclusion string     `json:"conclusion"` // the caption
-	Unit       string     `json:"unit"`       // "connections", "requests a second"
-	Logarithm  bool       `json:"logarithm"`  // bars in powers of ten; said in the caption
-	Columns    []string   `json:"columns"`    // "starter", "solution"
-	Rows       []ChartRow `json:"rows"`
-	Machine    string     `json:"machine"`
-	Versions   string     `json:"versions"`
-	Command    string     `json:"command"`
-	Date       string     `json:"date"` // 2026-11-21
-}
-
-// ChartRow is a group of bars, one for each column.
-type ChartRow struct {
-	Name   string    `json:"name"`
-	Values []float64 `json:"values"`
-}
+type Chart struct{ measurement.Chart }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/measurement"
 )
 
 const (
@@ -31,6 +32,11 @@ func frontMatter(w *work, s *course.Step) {
 	}
 	if n := utf8.RuneCountInString(s.Measures); !oneLine(s.Measures) || n > maxMeasures {
 		say("measures must say in one line of at most %d characters what the tests measure; it has %d", maxMeasures, n)
+	}
+	if s.Scenario == nil {
+		say("there is no scenario, so `workshop measure` has nothing to measure")
+	} else if err := s.Scenario.Check(measurement.Columns()); err != nil {
+		say("%v", err)
 	}
 	if s.Minutes < 1 {
 		say("minutes must be a number above 0, is %d", s.Minutes)

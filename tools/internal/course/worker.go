@@ -1,4 +1,4 @@
-package main
+package course
 
 import (
 	"errors"
@@ -9,23 +9,18 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
-
-	"example.com/boxoffice/tools/internal/cli"
 )
 
-// workerOf is the subcommand that runs the worker of a module's API, as its TestMain
-// tells the lab: lab.Worker("work"). It is "" for an API without a worker.
-func workerOf(dir string) (command string, err error) {
+// Worker is the subcommand that runs the worker of the API in a folder, as the TestMain of
+// its module tells the lab: lab.Worker("work"). It is "" for an API without a worker.
+func Worker(dir string) (command string, err error) {
 	path := filepath.Join(dir, "main_test.go")
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
-	case err != nil:
-		return "", &cli.Problem{
-			What: fmt.Sprintf("can't read from %s whether the API has a worker", path), Why: err,
-			Next: "git checkout -- " + path + "     (the file belongs to the course)",
-		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("read whether the API has a worker: %w", err)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)

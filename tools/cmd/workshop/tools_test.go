@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -12,24 +13,23 @@ import (
 	"example.com/boxoffice/tools/internal/cli"
 )
 
-// handed is what the site's program would be started with.
-func (b *desk) handed(args ...string) (path string, program []string, code int) {
+// handed is what a tool's program would be started with.
+func (b *desk) handed(args ...string) (executable string, program []string, code int) {
 	b.t.Helper()
 	e := b.newEnv()
 	e.compileTool = func(_ context.Context, root, tool string) (string, error) {
 		assert.Equal(b.t, b.course.Root, root)
-		assert.Equal(b.t, siteTool, tool)
-		return "/cache/site\n", nil
+		return "/cache/" + path.Base(tool) + "\n", nil
 	}
-	e.become = func(to string, args, _ []string) error { path, program = to, args; return nil }
+	e.become = func(to string, args, _ []string) error { executable, program = to, args; return nil }
 	root := newRootCmd(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(b.t.Context())
 	cli.Report(&b.err, err)
-	return path, program, cli.ExitCode(err)
+	return executable, program, cli.ExitCode(err)
 }
 
-func TestStartAndSiteAreHandedOver(t *testing.T) {
+func TestToolsAreHandedOver(t *testing.T) {
 	b := newDesk(t)
 	for line, want := range map[string]string{
 		"start":                                "site start 01-adding",
@@ -38,9 +38,13 @@ func TestStartAndSiteAreHandedOver(t *testing.T) {
 		"site build --out x":                   "site build --out x",
 		"--plain site check":                   "site check",
 		"site serve --help":                    "site serve --help",
+		"measure":                              "measure measure 01-adding",
+		"measure 2 --json --for 10s":           "measure measure 02-doubling --json --for=10s",
+		"measure --journey":                    "measure measure --journey",
+		"measure --limit":                      "measure measure --limit",
 	} {
-		path, args, code := b.handed(strings.Fields(line)...)
-		assert.Equal(t, "/cache/site", path, line)
+		executable, args, code := b.handed(strings.Fields(line)...)
+		assert.Equal(t, "/cache/"+args[0], executable, line)
 		assert.Equal(t, want, strings.Join(args, " "), line)
 		assert.Zero(t, code)
 		assert.Empty(t, b.err.String(), "nothing is said about a quick compilation")
@@ -64,7 +68,7 @@ func TestLongCompilationIsAnnounced(t *testing.T) {
 		assert.Eventually(t, func() bool { return strings.Contains(said.all(), "Compiling the site's tools") }, 10*time.Second, time.Millisecond)
 		return "/cache/site", nil
 	}
-	_, err := e.buildSite(t.Context())
+	_, err := e.buildTool(t.Context(), siteTool)
 	assert.NoError(t, err)
 }
 
@@ -72,12 +76,12 @@ func TestSiteThatDoesNotCompileSaysWhatToRun(t *testing.T) {
 	b := newDesk(t)
 	e := b.newEnv()
 	e.compileTool = func(context.Context, string, string) (string, error) { return "", errors.New("no network") }
-	_, err := e.buildSite(t.Context())
+	_, err := e.buildTool(t.Context(), siteTool)
 	assert.Equal(t, cli.ExitMachine, cli.ExitCode(err))
 	assert.ErrorContains(t, err, "can't compile the site's tools: no network\n  next: go tool workshop doctor")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = e.buildSite(ctx)
+	_, err = e.buildTool(ctx, siteTool)
 	assert.Equal(t, cli.ExitInterrupted, cli.ExitCode(err))
 }

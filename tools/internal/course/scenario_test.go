@@ -1,0 +1,28 @@
+package course
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestScenariosThatCantBeMeasuredAreRefused(t *testing.T) {
+	t.Parallel()
+	fine := func() *Scenario {
+		return &Scenario{Text: "Looks.", Steady: 1, Columns: []string{"p50"}, Requests: []ScenarioRequest{{Method: "GET", Path: "/me", As: AsBuyer}}}
+	}
+	require.NoError(t, fine().Check([]string{"p50"}))
+	for want, change := range map[string]func(*Scenario){
+		"no text":                      func(s *Scenario) { s.Text = " " },
+		"no steady rate":               func(s *Scenario) { s.Steady = 0 },
+		"no requests":                  func(s *Scenario) { s.Requests = nil },
+		"no columns":                   func(s *Scenario) { s.Columns = nil },
+		`"GET" "me"`:                   func(s *Scenario) { s.Requests[0].Path = "me" },
+		`as "king"; it may be as`:      func(s *Scenario) { s.Requests[0].As = "king" },
+		`shows "speed"; there are p50`: func(s *Scenario) { s.Columns = append(s.Columns, "speed") },
+	} {
+		s := fine()
+		change(s)
+		require.ErrorContains(t, s.Check([]string{"p50"}), want)
+	}
+}
