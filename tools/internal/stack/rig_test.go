@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,22 @@ import (
 	"example.com/boxoffice/tools/internal/services"
 )
 
+// scratch is the package's own folder, for what is built once. It goes when the tests end.
+var scratch string
+
 func TestMain(m *testing.M) {
 	services.RunIfSupervisor()
-	os.Exit(m.Run())
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "boxoffice-stack-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	return m.Run()
 }
 
 // root is the repository's, as an absolute path.
