@@ -49,7 +49,6 @@ func newMeasureCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&o.journey, "journey", false, "compare the solutions of all steps instead")
 	cmd.Flags().BoolVar(&o.limit, "limit", false, "compare the newest solution with the smallest possible handlers instead")
 	cmd.Flags().StringVar(&o.chart, "chart", "", "write the first figure as a chart of the site to this `FILE`, too")
-	cmd.MarkFlagsMutuallyExclusive("journey", "limit")
 	return cmd
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"example.com/boxoffice/tools/internal/cli"
 )
 
 // measureTool makes load and measures.
@@ -32,6 +34,9 @@ the step that "start" serves shows them.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: e.completeStep,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if journey && limit || budget < 0 {
+				return &cli.Problem{What: "--journey and --limit are two measurements, and --for takes a time above zero", Next: "go tool workshop measure --help", Code: cli.ExitUsage}
+			}
 			handed := []string{"measure"}
 			switch {
 			case journey || limit: // of all steps

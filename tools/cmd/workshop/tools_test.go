@@ -57,6 +57,9 @@ func TestMistakesAreToldBeforeAnythingIsCompiled(t *testing.T) {
 	b := newDesk(t)
 	assert.Contains(t, b.fails(cli.ExitUsage, "start", "9"), "next: go tool workshop list")
 	assert.Contains(t, b.fails(cli.ExitUsage, "start", "--port", "1"), "next: go tool workshop start --help")
+	assert.Contains(t, b.fails(cli.ExitUsage, "measure", "9"), "next: go tool workshop list")
+	assert.Contains(t, b.fails(cli.ExitUsage, "measure", "--journey", "--limit"), "next: go tool workshop measure --help")
+	assert.Contains(t, b.fails(cli.ExitUsage, "measure", "--for", "-1s"), "next: go tool workshop measure --help")
 }
 
 func TestLongCompilationIsAnnounced(t *testing.T) {
