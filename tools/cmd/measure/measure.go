@@ -37,7 +37,7 @@ func newMeasureCmd() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "measure [STEP]",
-		Short: "Put the same load on the starter, your code and the solution, and compare",
+		Short: "Compare your code under load with what you began from, and with the solution",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
