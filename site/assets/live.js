@@ -63,8 +63,14 @@
   const says = $('.live')
   const doing = make('span', { class: 'doing', 'aria-hidden': true })
   const acts = make('span', { class: 'acts' })
-  const more = make('details', { class: 'more' }, make('summary', { class: 'act' }, 'Start over'),
-    make('p', { class: 'acts' }, button('Reset the step', () => restore('reset')), button('Take the solution', () => restore('solve'))))
+  const both = (wide, narrow) => [make('span', { class: 'on-wide' }, wide), make('span', { class: 'on-narrow' }, narrow)]
+  const only = (where, element) => { element.classList.add(where); return element }
+  const run = where => only(where, button('Run now', () => { more.open = false; act('run') }))
+  // On a narrow screen the bar keeps to one row: what has no room goes into the menu.
+  const more = make('details', { class: 'more' },
+    make('summary', { class: 'act' }, ...both('Start over', 'More')),
+    make('p', { class: 'acts' }, run('on-narrow'), ...kind === 'step' && !compares ? [only('on-narrow', link(`steps/${step}/diff.html`, 'Compare'))] : [],
+      button('Reset the step', () => restore('reset')), button('Take the solution', () => restore('solve'))))
   const bar = make('section', { class: 'live-bar', 'aria-label': 'Your tests' })
   says.replaceWith(bar)
   bar.append(says, doing, acts, ...kind === 'step' ? [more] : [])
@@ -73,18 +79,19 @@
   const title = document.title
   const showBar = s => {
     bar.dataset.state = s.state
+    bar.classList.toggle('elsewhere', Boolean(step && s.step !== step))
     put(says, s.says)
     doing.textContent = s.doing
     jump.href = `${root}steps/${s.step}.html#${s.failures[0]?.task ? `task-${s.failures[0].task}` : 'your-tasks'}`
-    jump.textContent = step && s.step !== step ? `Go to step ${number(s.step)}` : 'To the task'
+    put(jump, s.step, () => step && s.step !== step ? [`Go to step ${number(s.step)}`] : both('To the task', 'Task'))
     put(acts, s.step, () => step && s.step !== step ? [
       make('span', { class: 'unwatched' }, `Saves of step ${number(step)} are not watched.`),
       button('Work on this step', () => act('step', { step })),
       jump,
     ] : [
-      button('Run now', () => act('run')),
+      run(kind === 'step' ? 'on-wide' : 'always'),
       jump,
-      ...compares ? [] : [link(`steps/${s.step}/diff.html`, 'Compare')],
+      ...compares ? [] : [only(kind === 'step' ? 'on-wide' : 'always', link(`steps/${s.step}/diff.html`, 'Compare'))],
     ])
     document.title = (s.step === step && { green: '✓ ', red: '✕ ' }[s.state] || '') + title
   }
@@ -186,13 +193,22 @@
     if (fresh) $('main').replaceWith(fresh)
   }
 
+  // ——— What shows the solution opens once the step is done; the learner may fold it again
+  const solution = $('#what-changed')
+  let solved = false
+  const showSolution = ({ state }) => {
+    if (solution && state === 'green' && !solved) solution.open = solved = true
+  }
+
   const nothing = { rows: [], failures: [], tests: {} }
   const show = s => {
     const mine = s.step === step
     showBar(s)
     showSteps(s)
     showVerdict(mine ? s : nothing)
-    for (const task of s.steps.find(one => one.name === step)?.tasks ?? []) showTask(mine ? s : nothing, task)
+    const here = s.steps.find(one => one.name === step)
+    for (const task of here?.tasks ?? []) showTask(mine ? s : nothing, task)
+    if (here) showSolution(here)
     if (mine && compares) showComparison(s)
   }
 

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // problemAnswer is the body of a refusal, as RFC 9457 has it.
@@ -41,6 +43,12 @@ func requireProblem(t *testing.T, answer *lab.Response, status int, why string) 
 		Measured: fmt.Sprintf("a %d with this body: %s", answer.Status, excerpt(answer.Body)),
 		Expected: fmt.Sprintf(`one JSON object with a title and "status":%d`, status),
 		Why:      "That is the shape that clients, gateways and log searches know: RFC 9457.",
+		Try:      try(answer),
+	})
+	lab.Require(t, status != http.StatusUnauthorized || answer.Header.Get("WWW-Authenticate") != "", lab.Finding{
+		Measured: "a 401 without the header field WWW-Authenticate: " + excerpt(answer.Body),
+		Expected: "WWW-Authenticate: Bearer, on each 401",
+		Why:      "RFC 9110 demands it of each 401: it says how to log in.",
 		Try:      try(answer),
 	})
 	return p
@@ -79,14 +87,14 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		{lab.GET("/events?limit=0"), http.StatusBadRequest},
 		{lab.POST("/users", `{"email":`), http.StatusBadRequest},
 		{lab.GET("/me").As("no token of ours"), http.StatusUnauthorized},
-		{lab.POST("/sessions", body{"email": lab.OtherBuyer.Email, "password": "wrong password"}), http.StatusUnauthorized},
-		{lab.PATCH("/events/42", body{"title": "Mine"}).As(buyer), http.StatusForbidden},
+		{lab.POST("/sessions", lab.Body{"email": lab.OtherBuyer.Email, "password": "wrong password"}), http.StatusUnauthorized},
+		{lab.PATCH("/events/42", lab.Body{"title": "Mine"}).As(buyer), http.StatusForbidden},
 		{lab.GET("/events/999999999"), http.StatusNotFound},
-		{lab.PATCH("/events/999999999", body{"title": "Nothing"}).As(organiser), http.StatusNotFound},
-		{lab.POST("/users", body{"email": lab.Buyer.Email, "password": "long enough"}), http.StatusConflict},
-		{orderOf(lab.SoldOut, 1).As(buyer), http.StatusConflict},
-		{orderOf(lab.OnSale, 9).As(buyer), http.StatusUnprocessableEntity},
-		{orderOf(lab.Past, 1).As(buyer), http.StatusUnprocessableEntity},
+		{lab.PATCH("/events/999999999", lab.Body{"title": "Nothing"}).As(organiser), http.StatusNotFound},
+		{lab.POST("/users", lab.Body{"email": lab.Buyer.Email, "password": "long enough"}), http.StatusConflict},
+		{lab.OrderOf(lab.SoldOut, 1).As(buyer), http.StatusConflict},
+		{lab.OrderOf(lab.OnSale, 9).As(buyer), http.StatusUnprocessableEntity},
+		{lab.OrderOf(lab.Past, 1).As(buyer), http.StatusUnprocessableEntity},
 	} {
 		p := requireProblem(t, app.Do(c.request), c.status, "The status is what a client decides by: to ask again, to log in, or to give up.")
 		lab.Require(t, p.Detail != "" || len(p.Errors) > 0, lab.Finding{
@@ -95,7 +103,7 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 			Why:      "A refusal without a reason is a call to your support.",
 		})
 	}
-	app.Do(orderOf(lab.OnSale, 1).As(buyer)).Expect(http.StatusCreated, "Whoever was refused before may still buy.")
+	app.Do(lab.OrderOf(lab.OnSale, 1).As(buyer)).Expect(http.StatusCreated, "Whoever was refused before may still buy.")
 }
 
 func TestNobodyIsLetInHalfway(t *testing.T) {
@@ -104,7 +112,7 @@ func TestNobodyIsLetInHalfway(t *testing.T) {
 	app := lab.Start(t)
 	for _, request := range []*lab.Request{
 		lab.GET("/me"), lab.GET("/me/orders"), lab.GET("/orders/1"), lab.DELETE("/sessions"),
-		lab.PATCH("/events/42", body{"title": "Mine"}), orderOf(lab.OnSale, 1),
+		lab.PATCH("/events/42", lab.Body{"title": "Mine"}), lab.OrderOf(lab.OnSale, 1),
 	} {
 		before := app.Postgres.Stats()
 		answer := app.Burst(1, func(int) *lab.Request { return request })[0]
@@ -115,18 +123,32 @@ func TestNobodyIsLetInHalfway(t *testing.T) {
 			Try:      answer.Curl(),
 		})
 		requireProblem(t, answer, http.StatusUnauthorized, "Who isn't logged in can't do this.")
-		lab.Require(t, answer.Header.Get("WWW-Authenticate") != "", lab.Finding{
-			Measured: fmt.Sprintf("%s was answered 401 without the header field WWW-Authenticate", request),
-			Expected: "WWW-Authenticate: Bearer",
-			Why:      "RFC 9110 demands it of each 401: it says how to log in.",
-			Try:      answer.Curl(),
-		})
 		queries := app.Postgres.Stats().Since(before).Queries
 		lab.Require(t, queries == 0, lab.Finding{
 			Measured: fmt.Sprintf("%s without a token was answered 401, and sent %d statements to the database", request, queries),
 			Expected: "none: the handler behind the check never runs",
 			Why:      "The answer is all that a client sees. What ran behind it is what happened.",
 			Try:      answer.Curl(),
+		})
+	}
+}
+
+// A route on which the check of the log-in was forgotten, as on GET /faults/no-login, is
+// nobody's. A guard.
+func TestForgottenCheckLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	for who, token := range map[string]string{"somebody without a token": "made up", "a buyer": app.LogIn(lab.Buyer)} {
+		before := app.Postgres.Stats()
+		answer := app.Do(lab.GET("/faults/no-login").As(token))
+		queries := app.Postgres.Stats().Since(before).Queries
+		lab.Require(t, (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusInternalServerError) && queries == 0, lab.Finding{
+			Measured: fmt.Sprintf("GET /faults/no-login lists orders, and nothing before it asks who is logged in; %s got a %d, and %d statements went to the database: %s",
+				who, answer.Status, queries, excerpt(answer.Body)),
+			Expected: "401 or 500, and nothing asked of the database",
+			Why: "One day, somebody adds a route and forgets the check. If nobody is then the user 0, the route answers, its tests are green, and it writes orders that " +
+				"belong to nobody.",
+			Try: try(answer),
 		})
 	}
 }
@@ -142,7 +164,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		request *lab.Request
 		allowed string
 	}{
-		{lab.POST("/events", body{}), "GET"},
+		{lab.POST("/events", lab.Body{}), "GET"},
 		{lab.DELETE("/events/42"), "PATCH"},
 		{lab.GET("/users"), "POST"},
 	} {
@@ -155,6 +177,30 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 			Why:      "Whoever sent the wrong method learns the right one at once.",
 			Try:      answer.Curl(),
 		})
+	}
+}
+
+// Paths that are nearly one of ours. gin redirects some of them by itself, before any
+// middleware runs.
+func TestNearlyRightPathsAreAnsweredByUs(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, request := range []*lab.Request{
+		lab.GET("/events/"), lab.GET("/events/42/"), lab.GET("/me/"), lab.POST("/users/", lab.Body{}), lab.GET("/EVENTS"),
+	} {
+		answer := app.Do(request.Header("X-Forwarded-Prefix", "/elsewhere"))
+		lab.Require(t, answer.Status < 300 || answer.Status >= 400, lab.Finding{
+			Measured: fmt.Sprintf("%s with X-Forwarded-Prefix: /elsewhere was answered %d with Location: %s, as %s",
+				request, answer.Status, answer.Header.Get("Location"), cmp.Or(answer.Header.Get("Content-Type"), "nothing")),
+			Expected: "no redirect: 404 as a problem, or what the path without the mistake answers",
+			Why: "The router answers here in your place, past your middleware: nothing is logged or counted. Whoever writes X-Forwarded-Prefix chooses where it leads, " +
+				"and browsers and caches keep a 301 for good.",
+			Try: answer.Curl(),
+		})
+		if answer.Status >= 400 {
+			requireProblem(t, answer, answer.Status, "")
+		}
 	}
 }
 
@@ -173,8 +219,8 @@ func TestRefusalsTellNothingOfTheCode(t *testing.T) {
 	for _, request := range []*lab.Request{
 		lab.GET("/events/999999999"),
 		lab.GET("/orders/999999999").As(buyer),
-		lab.POST("/users", body{"email": lab.Buyer.Email, "password": "long enough"}),
-		orderOf(lab.SoldOut, 1).As(buyer),
+		lab.POST("/users", lab.Body{"email": lab.Buyer.Email, "password": "long enough"}),
+		lab.OrderOf(lab.SoldOut, 1).As(buyer),
 	} {
 		answer := app.Do(request)
 		told := slices.IndexFunc(internals, func(word string) bool { return strings.Contains(string(answer.Body), word) })
@@ -212,16 +258,15 @@ func TestDatabaseErrorsStayInside(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	organiser := app.LogIn(lab.Organiser)
-	change := lab.PATCH("/events/42", body{"title": "Moved indoors"}).As(organiser)
+	change := lab.PATCH("/events/42", lab.Body{"title": "Moved indoors"}).As(organiser)
 
-	refuseWrites(t, app, "events")
+	app.RefuseWrites("events")
 	answer := app.Do(change)
 	requireNoLeak(t, answer, append(internals, "refused by the test")...)
 	requireProblem(t, answer, http.StatusInternalServerError, "Nothing that the client could change made this fail.")
 	requireLogged(t, app, "refused by the test", "PATCH", "/events/42")
 
-	app.Postgres.Refuse(true)
-	app.Postgres.CutAll()
+	app.Postgres.Down()
 	answer = app.Do(change)
 	requireNoLeak(t, answer, append(internals, "127.0.0.1", "dial", "EOF", "reset", "connection", "connect to")...)
 	lab.Require(t, answer.Status >= http.StatusInternalServerError, lab.Finding{
@@ -231,6 +276,55 @@ func TestDatabaseErrorsStayInside(t *testing.T) {
 		Try:      answer.Curl(),
 	})
 	requireProblem(t, answer, answer.Status, "")
+}
+
+// A 4xx says that the client can mend it. While the database is gone, or refuses what it is told,
+// nobody can but you, whatever the error was taken for.
+func TestOurFaultsAreNotTheClients(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	buyer, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
+	var mine contract.Order
+	app.Do(lab.OrderOf(lab.OnSale, 1).As(buyer)).Expect(http.StatusCreated, "All is well so far.").JSON(&mine)
+	app.Postgres.Down()
+	for _, request := range []*lab.Request{
+		lab.GET("/events"), lab.GET("/events/%d", lab.OnSale.ID), lab.GET("/events/999999999"),
+		lab.GET("/me").As(buyer), lab.GET("/me/orders").As(buyer), lab.GET("/orders/%d", mine.ID).As(buyer), lab.OrderOf(lab.FewLeft, 1).As(buyer),
+		lab.PATCH("/events/42", lab.Body{"title": "Moved indoors"}).As(organiser),
+		lab.POST("/users", lab.Body{"email": "ann@example.com", "password": "long enough"}),
+		lab.POST("/sessions", lab.Body{"email": lab.Buyer.Email, "password": lab.Buyer.Password}),
+	} {
+		requireOurFault(t, app, request, "while the database is gone")
+	}
+	for table, request := range map[string]func(token string) *lab.Request{
+		"orders": func(token string) *lab.Request { return lab.OrderOf(lab.OnSale, 1).As(token) },
+		"events": func(token string) *lab.Request { return lab.OrderOf(lab.OnSale, 1).As(token) },
+		"users": func(string) *lab.Request {
+			return lab.POST("/users", lab.Body{"email": "ann@example.com", "password": "long enough"})
+		},
+	} {
+		app := lab.Start(t)
+		token := app.LogIn(lab.Buyer)
+		app.RefuseWrites(table)
+		requireOurFault(t, app, request(token), "while the database refuses writes to "+table)
+	}
+}
+
+// requireOurFault demands a 5xx, unless the request can be met all the same.
+func requireOurFault(t *testing.T, app *lab.App, request *lab.Request, when string) {
+	t.Helper()
+	answer := app.Do(request)
+	lab.Require(t, answer.Status < 300 || answer.Status >= http.StatusInternalServerError, lab.Finding{
+		Measured: fmt.Sprintf("%s was answered %d %s: %s", request, answer.Status, when, excerpt(answer.Body)),
+		Expected: "a 5xx: of all that a database may answer, only \"no rows\" is a 404, and only a duplicate address is a 409",
+		Why:      "404 says that the event is gone, 409 that somebody was faster, 401 that the password is wrong. People believe it, and stop. And nobody wakes you up for a 4xx.",
+		Try:      try(answer),
+	})
+	if answer.Status >= 300 {
+		requireProblem(t, answer, answer.Status, "")
+		requireNoLeak(t, answer, append(internals, "refused by the test", "127.0.0.1", "dial", "EOF")...)
+	}
 }
 
 // requireNoLeak demands that the body holds none of the words.

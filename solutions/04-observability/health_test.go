@@ -35,11 +35,11 @@ func TestHealthzAsksNobody(t *testing.T) {
 		Try:      answer.Curl(),
 	})
 
-	release := app.Postgres.Stall()
-	defer release()
+	resume := app.Postgres.Stall()
+	defer resume()
 	ask(t, app, check, "hangs", http.StatusOK, aliveWhy)
-	release()
-	gone(app)
+	resume()
+	app.Postgres.Down()
 	ask(t, app, check, "is gone", http.StatusOK, aliveWhy)
 }
 
@@ -48,10 +48,10 @@ func TestReadyzSaysNoWhileTheDatabaseHangs(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	requireReady(t, app, "at first", patience)
-	release := app.Postgres.Stall()
-	defer release()
+	resume := app.Postgres.Stall()
+	defer resume()
 	requireNotReady(t, app, "hangs")
-	release()
+	resume()
 	requireReady(t, app, "once the database answers again", 2*patience)
 }
 
@@ -60,16 +60,10 @@ func TestReadyzSaysNoWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	requireReady(t, app, "at first", patience)
-	gone(app)
+	up := app.Postgres.Down()
 	requireNotReady(t, app, "is gone")
-	app.Postgres.Refuse(false)
+	up()
 	requireReady(t, app, "once the database is back", 2*patience)
-}
-
-// gone makes the database refuse connections, and break those off that are open.
-func gone(app *lab.App) {
-	app.Postgres.Refuse(true)
-	app.Postgres.CutAll()
 }
 
 // requireNotReady demands a 503 from /readyz. A check that runs on its own, every

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 )
@@ -46,10 +49,11 @@ func TestRequestIsOneLine(t *testing.T) {
 		{lab.GET("/events/abc"), "GET", template, 400},
 		{lab.GET("/me"), "GET", "/me", 401},
 		{lab.POST("/users", `{"email":`), "POST", "/users", 400},
-		{orderOf(lab.OnSale, 1).As(token), "POST", "/events/:id/orders", 201},
-		{orderOf(lab.Past, 1).As(token), "POST", "/events/:id/orders", 422},
+		{lab.OrderOf(lab.OnSale, 1).As(token), "POST", "/events/:id/orders", 201},
+		{lab.OrderOf(lab.Past, 1).As(token), "POST", "/events/:id/orders", 422},
 		{lab.GET("/nowhere"), "GET", "", 404},
-		{lab.PUT("/events", body{}), "PUT", "", 405},
+		{lab.GET("/events/"), "GET", "", 404}, // gin's own redirect has no line
+		{lab.PUT("/events", lab.Body{}), "PUT", "", 405},
 		{lab.GET("/faults/error"), "GET", "/faults/error", 500},
 	} {
 		id := fmt.Sprintf("one-line-%d", i)
@@ -92,6 +96,8 @@ func durationWhy(line lab.LogLine, most time.Duration, why string) string {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// The whole log, from the first line of the start on. The lab sets no variable for the API that
+// production doesn't set.
 func TestEveryLineIsJSON(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
@@ -99,9 +105,10 @@ func TestEveryLineIsJSON(t *testing.T) {
 	app.Do(lab.GET("/events/%d", lab.OnSale.ID))
 	app.Do(lab.GET("/events/999999999"))
 	app.Do(lab.GET("/faults/error"))
+	forged := app.Do(lab.GET("/events/x%s/", url.QueryEscape("\n"+`{"level":"INFO","msg":"request","request_id":"forged"}`+"\n")))
 	answer := app.Do(lab.GET("/faults/panic"))
 	lab.Eventually(t, soon, func() bool { return len(app.Instances[0].Logs()) > 0 }, lab.Finding{
-		Measured: "four requests, and not one line in the log",
+		Measured: "five requests, and not one line in the log",
 		Expected: "a line for each",
 		Why:      "Without a log, the only one who knows what happened is the customer.",
 	})
@@ -111,6 +118,12 @@ func TestEveryLineIsJSON(t *testing.T) {
 			Expected: "one JSON object a line, all of them",
 			Why:      "What collects logs reads fields. A line of another form is dropped, or found by nobody; and a stack trace over many lines is many of them.",
 			Try:      answer.Curl(),
+		})
+		lab.Require(t, text(line, "request_id") != "forged", lab.Finding{
+			Measured: "a line break in the path ended a line of the log, and what came behind it is a line of its own:\n" + line.Text,
+			Expected: "lines that the API has written, and nobody else",
+			Why:      "Whoever can write into your log writes there what never happened, and hides what did.",
+			Try:      forged.Curl(),
 		})
 	}
 }
@@ -168,6 +181,71 @@ func TestRequestIDIsMade(t *testing.T) {
 	}
 }
 
+// Requests of the same moment, at two instances, one of which has been started anew.
+func TestRequestIDIsMadeOnce(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Instances(2))
+	seen := map[string]string{}
+	burst := func(when string) {
+		for i, answer := range app.Burst(200, func(i int) *lab.Request { return lab.GET("/nowhere").On(i % 2) }) {
+			id, here := answer.Header.Get(idHeader), fmt.Sprintf("instance %d, %s", i%2+1, when)
+			lab.Require(t, id != "" && seen[id] == "", lab.Finding{
+				Measured: fmt.Sprintf("a request at %s was answered with %s, and so was one at %s", here, headerText(answer), cmp.Or(seen[id], "another")),
+				Expected: "an id that no other request has, at any instance, at any time",
+				Why:      "Counters begin anew with each process, and a clock gives two requests the same time. The lines of both are then one story, and none of it happened.",
+				Try:      answer.Curl(),
+			})
+			seen[id] = here
+		}
+	}
+	burst("at first")
+	for _, instance := range app.Instances {
+		instance.Kill()
+		require.NoError(t, instance.Restart(), "start an instance again")
+	}
+	burst("after it was started again")
+}
+
+// Requests of the same moment, each of another kind. gin uses its contexts again: a line that is
+// written when the request is over tells of the one that has the context then.
+func TestEachLineIsOfItsOwnRequest(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t)
+	kinds := []struct {
+		request func() *lab.Request
+		status  int
+	}{
+		{func() *lab.Request { return lab.GET("/events/abc") }, http.StatusBadRequest},
+		{func() *lab.Request { return lab.GET("/me") }, http.StatusUnauthorized},
+		{func() *lab.Request { return lab.POST("/nowhere", lab.Body{}) }, http.StatusNotFound},
+		{func() *lab.Request { return lab.PUT("/events", lab.Body{}) }, http.StatusMethodNotAllowed},
+	}
+	const requests = 400
+	id := func(i int) string { return fmt.Sprintf("own-%d", i) }
+	app.Burst(requests, func(i int) *lab.Request { return kinds[i%len(kinds)].request().Header(idHeader, id(i)) })
+	requestLines(app, id(requests-1))
+	lines := map[string][]lab.LogLine{}
+	lab.Within(soon, func() bool {
+		clear(lines)
+		for _, line := range app.LogsWith("msg", "request") {
+			lines[text(line, "request_id")] = append(lines[text(line, "request_id")], line)
+		}
+		return len(lines) >= requests
+	})
+	for i := range requests {
+		kind := kinds[i%len(kinds)]
+		own := lines[id(i)]
+		lab.Require(t, len(own) == 1, lab.Finding{
+			Measured: fmt.Sprintf("%d requests at the same moment, each with an id of its own; %s has %d lines", requests, id(i), len(own)),
+			Expected: "one line",
+			Why:      "A request without a line never happened, as far as you can tell; one with two happened twice. gin gives a context to the next request as soon as this one is over.",
+		})
+		requireStatus(t, kind.request(), own[0], kind.status)
+	}
+}
+
 func TestHostileRequestIDIsReplaced(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
@@ -189,15 +267,37 @@ func TestHostileRequestIDIsReplaced(t *testing.T) {
 	}
 }
 
+func TestRefusalsCarryTheID(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("FAULTS=on"))
+	for _, request := range []*lab.Request{
+		lab.GET("/events/999999999"), lab.GET("/events?limit=0"), lab.GET("/me"), lab.GET("/nowhere"), lab.PUT("/events", lab.Body{}),
+		lab.GET("/faults/error"), lab.GET("/faults/panic"),
+	} {
+		answer := app.Do(request)
+		var problem struct {
+			RequestID string `json:"request_id"`
+		}
+		_ = json.Unmarshal(answer.Body, &problem)
+		lab.Require(t, problem.RequestID != "" && problem.RequestID == answer.Header.Get(idHeader), lab.Finding{
+			Measured: fmt.Sprintf("%s was refused with %s and this body: %s", request, headerText(answer), shortText(strings.TrimSpace(string(answer.Body)))),
+			Expected: `"request_id" in the body, with the same id as in the header`,
+			Why:      "People copy what they see on the page, or what their program prints: the body. Support asks them for the id, and finds the line.",
+			Try:      answer.Curl(),
+		})
+	}
+}
+
 func TestLinesOnTheWayCarryTheID(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
 	app := lab.Start(t, lab.Env("FAULTS=on"))
 	token := app.LogIn(lab.Buyer)
 
-	refusal := app.Mail.Refuse(550, "no such mailbox", 0)
+	refusal := app.Mail.Refuse(550, "no such mailbox")
 	before := len(app.Instances[0].Logs())
-	request := orderOf(lab.OnSale, 1).As(token).Header(idHeader, "no-mail")
+	request := lab.OrderOf(lab.OnSale, 1).As(token).Header(idHeader, "no-mail")
 	app.Do(request).Expect(http.StatusCreated, "The tickets are sold, whether the mail goes out or not.")
 	if refusal.Hits() > 0 { // a worker may send it later, and log it elsewhere
 		requireDetail(t, app, request, "no-mail", "550", before)
@@ -222,7 +322,7 @@ func requireDetail(t *testing.T, app *lab.App, request *lab.Request, id, detail 
 	t.Helper()
 	told := func(line lab.LogLine) bool { return strings.Contains(line.Text, detail) }
 	var stray string
-	found := eventually(func() bool {
+	found := lab.Within(soon, func() bool {
 		for _, line := range app.Instances[0].LogsSince(before) {
 			if told(line) && text(line, "request_id") == id {
 				return true
@@ -283,15 +383,15 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	app := lab.Start(t, lab.Env("FAULTS=on"), lab.Env("LOG_LEVEL=debug"))
 	const password, mistyped, broken = "tr0ub4dor-and-3", "tr0ub4dor-and-4", "tr0ub4dor-and-5"
 	visitor := lab.User{Email: "visitor@example.com", Password: password}
-	app.Do(lab.POST("/users", body{"email": visitor.Email, "password": password}))
-	app.Do(lab.POST("/users", body{"email": visitor.Email, "password": password}))
+	app.Do(lab.POST("/users", lab.Body{"email": visitor.Email, "password": password}))
+	app.Do(lab.POST("/users", lab.Body{"email": visitor.Email, "password": password}))
 	token := app.LogIn(visitor)
 	requests := []*lab.Request{
-		lab.POST("/sessions", body{"email": visitor.Email, "password": mistyped}),
+		lab.POST("/sessions", lab.Body{"email": visitor.Email, "password": mistyped}),
 		lab.POST("/sessions", fmt.Sprintf(`{"email":5,"password":%q}`, broken)),
 		lab.POST("/sessions", fmt.Sprintf(`{"email":"a@example.com","password":%q`, broken)),
 		lab.POST("/sessions", fmt.Sprintf(`{"pass":%q}`, broken)),
-		lab.POST("/users?password="+broken, body{}),
+		lab.POST("/users?password="+broken, lab.Body{}),
 		lab.GET("/events/%d?access_token=%s", lab.OnSale.ID, token),
 		lab.GET("/me?token=%s", token),
 		lab.GET("/nowhere?token=%s", token),
@@ -370,7 +470,7 @@ var laterRequests atomic.Int64
 
 // requestLines waits for lines of the request that had this id.
 func requestLines(app *lab.App, id string) (lines []lab.LogLine) {
-	eventually(func() bool {
+	lab.Within(soon, func() bool {
 		lines = nil
 		for _, line := range app.LogsWith("request_id", id) {
 			if text(line, "msg") == "request" {
@@ -458,16 +558,6 @@ func shortText(s string) string {
 		return s
 	}
 	return s[:240] + "…"
-}
-
-// eventually waits until the condition holds, but not for long, and reports whether it came to that.
-func eventually(condition func() bool) bool {
-	for deadline := time.Now().Add(soon); !condition(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }
 
 // hold sends the request, keeps its statements that match from PostgreSQL for at

@@ -41,8 +41,9 @@ func TestRequestsAreCounted(t *testing.T) {
 		{lab.GET("/me").As(token), 5, []string{"method", "GET", "route", "/me", "status", "200"}},
 		{lab.GET("/me"), 2, []string{"method", "GET", "route", "/me", "status", "401"}},
 		{lab.POST("/users", `{"email":`), 6, []string{"method", "POST", "route", "/users", "status", "400"}},
-		{lab.PUT("/events", body{}), 3, []string{"method", "PUT", "status", "405"}},
-		{lab.POST("/nowhere", body{}), 8, []string{"method", "POST", "status", "404"}},
+		{lab.PUT("/events", lab.Body{}), 3, []string{"method", "PUT", "status", "405"}},
+		{lab.POST("/nowhere", lab.Body{}), 8, []string{"method", "POST", "status", "404"}},
+		{lab.DELETE("/sessions/"), 2, []string{"method", "DELETE", "status", "404"}}, // gin's own redirect isn't counted
 		{lab.GET("/faults/error"), 2, []string{"method", "GET", "route", "/faults/error", "status", "500"}},
 	} {
 		answer := app.Times(kind.times, kind.request)[0]
@@ -290,14 +291,25 @@ func seriesText(s lab.Sample) string {
 	return s.Name + labelText(labels)
 }
 
-// A guard: the connections were counted before you came.
+// A guard: the connections were counted before you came. An API may also open some by itself, as
+// a readiness check in the background does. One that comes between the looks at the two counts
+// is in one of them alone, so a second look is fair.
 func TestConnectionsAreCounted(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
-	const name = "db_connections_opened_total"
-	before, opened := app.Metrics(0), app.Postgres.Stats()
-	answer := app.Times(5, lab.GET("/events/%d", lab.OnSale.ID))[0]
-	requireCount(t, app, before, answer, name, app.Postgres.Stats().Since(opened).Connections)
+	const name, looks = "db_connections_opened_total", 8
+	for look := 1; ; look++ {
+		before, opened := app.Metrics(0), app.Postgres.Stats()
+		answer := app.Times(5, lab.GET("/events/%d", lab.OnSale.ID))[0]
+		want := app.Postgres.Stats().Since(opened).Connections
+		if now := app.Metrics(0); now.Sum(name)-before.Sum(name) == float64(want) {
+			return
+		}
+		if look == looks {
+			requireCount(t, app, before, answer, name, want)
+			return
+		}
+	}
 }
 
 // requireCount demands that a counter has grown by want.

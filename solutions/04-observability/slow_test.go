@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
 )
 
@@ -38,6 +40,38 @@ func TestSlowQueryIsLogged(t *testing.T) {
 	})
 }
 
+// A statement that waits for a lock, and is given up by whoever runs the database.
+func TestSlowQueryThatFailsIsLogged(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := lab.Start(t, lab.Env("SLOW_QUERY=100ms"))
+	token := app.LogIn(lab.Buyer)
+	for table, request := range map[string]*lab.Request{
+		"events": lab.GET("/events/%d", lab.OnSale.ID),
+		"orders": lab.GET("/me/orders").As(token),
+		"users":  lab.GET("/me").As(token),
+	} {
+		id := "fails-" + table
+		locked, err := app.DB().Begin()
+		require.NoError(t, err)
+		_, err = locked.Exec("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
+		require.NoError(t, err, "keep the database from answering")
+		pending := app.Begin(request.Header(idHeader, id))
+		const waiting = `FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		waits := func() (n int) {
+			require.NoError(t, app.DB().QueryRow("SELECT count(*) "+waiting).Scan(&n))
+			return n
+		}
+		require.Eventually(t, func() bool { return waits() > 0 }, patience, 10*time.Millisecond, "the statement waits for the lock")
+		<-time.After(slowQuery)
+		_, err = app.DB().Exec("SELECT pg_cancel_backend(pid) " + waiting)
+		require.NoError(t, err, "cancel the statement")
+		answer := pending.Wait(patience)
+		require.NoError(t, locked.Rollback())
+		requireSlowLine(t, app, request, idOf(answer, id), table)
+	}
+}
+
 func TestSlowQueryOfAnOrderIsLogged(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
@@ -45,7 +79,7 @@ func TestSlowQueryOfAnOrderIsLogged(t *testing.T) {
 	token := app.LogIn(lab.Buyer)
 	for _, table := range []string{"events", "orders"} {
 		id := "slow-" + table
-		request := orderOf(lab.OnSale, 1).As(token).Header(idHeader, id)
+		request := lab.OrderOf(lab.OnSale, 1).As(token).Header(idHeader, id)
 		answer, _ := hold(t, app, request, lab.Writes(table), slowQuery)
 		requireSlowLine(t, app, request, idOf(answer, id), table)
 	}
@@ -61,7 +95,7 @@ func TestSlowQueryKeepsItsParameters(t *testing.T) {
 		table   string
 	}{
 		{lab.GET("/events?q=%s", url.QueryEscape(private)), "events"},
-		{lab.POST("/users", body{"email": private + "@example.com", "password": "tr0ub4dor-and-3"}), "users"},
+		{lab.POST("/users", lab.Body{"email": private + "@example.com", "password": "tr0ub4dor-and-3"}), "users"},
 	} {
 		id := fmt.Sprintf("private-%d", i)
 		answer, _ := hold(t, app, c.request.Header(idHeader, id), lab.Touches(c.table), slowQuery)
@@ -92,7 +126,7 @@ func around(line, word string) string {
 func requireSlowLine(t *testing.T, app *lab.App, request *lab.Request, id, table string) lab.LogLine {
 	t.Helper()
 	var found lab.LogLine
-	eventually(func() bool {
+	lab.Within(soon, func() bool {
 		for _, line := range app.LogsWith("msg", "slow query") {
 			if text(line, "request_id") == id && strings.Contains(text(line, "query"), table) {
 				found = line

@@ -21,13 +21,16 @@ import (
 
 // How to forge a token. Everything here is public: RFC 7515 and RFC 7519.
 
+// fields are those of a token's header, or its claims.
+type fields map[string]any
+
 // forger makes tokens that look like those of the API. Where these are JSON Web Tokens
 // under TOKEN_SECRET, the forged ones are the same but for what a test changes. Where
 // they are something else, the forged ones are what an attacker would guess.
 type forger struct {
 	key    []byte
 	alg    string
-	claims body
+	claims fields
 }
 
 // hmacs are the algorithms that sign with a shared secret.
@@ -37,7 +40,7 @@ var hmacs = map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New
 func newForger(t *testing.T, app *lab.App, token string, userID int64) *forger {
 	t.Helper()
 	now := time.Now()
-	f := &forger{key: []byte(app.TokenSecret), alg: "HS256", claims: body{
+	f := &forger{key: []byte(app.TokenSecret), alg: "HS256", claims: fields{
 		"sub": strconv.FormatInt(userID, 10), "jti": "forged", "iss": "boxoffice", "aud": "boxoffice",
 		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}}
@@ -46,7 +49,7 @@ func newForger(t *testing.T, app *lab.App, token string, userID int64) *forger {
 		return f
 	}
 	var header struct{ Alg string }
-	claims := body{}
+	claims := fields{}
 	if !readSegment(segments[0], &header) || !readSegment(segments[1], &claims) {
 		return f
 	}
@@ -72,7 +75,7 @@ func keysOf(secret string) [][]byte {
 }
 
 // with are the claims with some of them changed; nil takes one away.
-func (f *forger) with(changes body) body {
+func (f *forger) with(changes fields) fields {
 	claims := maps.Clone(f.claims)
 	for name, value := range changes {
 		if value == nil {
@@ -85,9 +88,9 @@ func (f *forger) with(changes body) body {
 }
 
 // token is the claims, signed as the API signs.
-func (f *forger) token(t *testing.T, claims body) string {
+func (f *forger) token(t *testing.T, claims fields) string {
 	t.Helper()
-	return forge(t, body{"alg": f.alg, "typ": "JWT"}, claims, f.key)
+	return forge(t, fields{"alg": f.alg, "typ": "JWT"}, claims, f.key)
 }
 
 // signed reports whether the token is signed with the API's key, by whichever algorithm.
@@ -103,7 +106,7 @@ func (f *forger) signed(token string) bool {
 
 // forge makes a token with that header and those claims, signed with the key as the
 // header says; unsigned when the header names no algorithm that is known here.
-func forge(t *testing.T, header, claims body, key []byte) string {
+func forge(t *testing.T, header, claims fields, key []byte) string {
 	t.Helper()
 	alg, _ := header["alg"].(string)
 	return sign(alg, key, segment(t, header)+"."+segment(t, claims))

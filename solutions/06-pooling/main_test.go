@@ -7,4 +7,4 @@ import (
 )
 
 // The lab runs main again for each instance of the API that a test starts.
-func TestMain(m *testing.M) { lab.Main(m, main) }
+func TestMain(m *testing.M) { lab.Main(m, main, lab.NoSecretsInLogs) }

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // patience is how long these tests wait for what has to happen soon.
@@ -19,37 +22,9 @@ const patient = "REQUEST_TIMEOUT=30s"
 // maxConns starts the API with a pool of n connections.
 func maxConns(n int) lab.Option { return lab.Env(fmt.Sprintf("DB_MAX_CONNS=%d", n)) }
 
-// within waits until the condition holds, and reports whether it came to that.
-func within(d time.Duration, condition func() bool) bool {
-	for deadline := time.Now().Add(d); !condition(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
-}
-
 // me asks who is logged in: one short query, and never the same as anybody else's.
 func me(token string) func(int) *lab.Request {
 	return func(int) *lab.Request { return lab.GET("/me").As(token) }
-}
-
-// begin sends n requests at the same time.
-func begin(app *lab.App, n int, request func(i int) *lab.Request) []*lab.Pending {
-	pending := make([]*lab.Pending, n)
-	for i := range pending {
-		pending[i] = app.Begin(request(i))
-	}
-	return pending
-}
-
-// end waits for all answers.
-func end(pending []*lab.Pending) []*lab.Response {
-	answers := make([]*lab.Response, len(pending))
-	for i, p := range pending {
-		answers[i] = p.Wait(2 * patience)
-	}
-	return answers
 }
 
 // requireAll demands that all requests were answered with 200.
@@ -68,15 +43,15 @@ func wave(t *testing.T, app *lab.App, n, requests int, request func(i int) *lab.
 	t.Helper()
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
-	pending := begin(app, requests, request)
-	busy := within(patience, func() bool { return gate.Hits() >= n })
+	pending := app.BeginAll(requests, request)
+	busy := lab.Within(patience, func() bool { return gate.Hits() >= n })
 	lab.Require(t, busy, lab.Finding{
 		Measured: fmt.Sprintf("%s, %d requests came at once, and no more than %d queries ran at the same time", when, requests, gate.Hits()),
 		Expected: fmt.Sprintf("%d at the same time: DB_MAX_CONNS=%d", n, n),
 		Why:      "A connection that the operator pays for, and nobody may use, makes everybody wait for the others.",
 	})
 	gate.Open()
-	requireAll(t, end(pending), when)
+	requireAll(t, lab.WaitAll(pending, 2*patience), when)
 }
 
 // Between two waves all connections are idle, and between two requests some are.
@@ -113,12 +88,12 @@ func TestAllRoutesShareThePool(t *testing.T) {
 		app.Do(lab.GET("/readyz")).Expect(http.StatusOK, "The database is there.")
 		app.Do(lab.GET("/events?limit=5")).Expect(http.StatusOK, "Anybody may see what is on.")
 		app.Do(lab.GET("/events/%d", i+1)).Expect(http.StatusOK, "Anybody may see an event.")
-		app.Do(lab.POST("/users", body{"email": fmt.Sprintf("new-%d@example.com", i), "password": "a long pass phrase"})).
+		app.Do(lab.POST("/users", lab.Body{"email": fmt.Sprintf("new-%d@example.com", i), "password": "a long pass phrase"})).
 			Expect(http.StatusCreated, "Anybody may sign up.")
-		app.Do(lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"price_cents": lab.OnSale.PriceCents}).As(organiser)).
+		app.Do(lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), lab.Body{"price_cents": lab.OnSale.PriceCents}).As(organiser)).
 			Expect(http.StatusOK, "An organiser may set the price.")
-		var order orderAnswer
-		app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.").JSON(&order)
+		var order contract.Order
+		app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.").JSON(&order)
 		app.Do(lab.GET("/orders/%d", order.ID).As(token)).Expect(http.StatusOK, "Buyers look up what they bought.")
 		app.Do(lab.GET("/me/orders").As(token)).Expect(http.StatusOK, "Buyers look up what they bought.")
 		app.Do(lab.GET("/me").As(token)).Expect(http.StatusOK, "A client shows who is logged in.")
@@ -135,14 +110,14 @@ func TestAllRoutesShareThePool(t *testing.T) {
 func TestPoolEndsAtDBMaxConns(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
-	for _, conns := range []int{3, 12} {
+	for _, conns := range []int{3, 30} {
 		app := lab.Start(t, maxConns(conns), lab.Env(patient))
 		request := me(app.LogIn(lab.Buyer))
 		gate := app.Postgres.Hold(lab.Work)
-		pending := begin(app, 5*conns, request)
+		pending := app.BeginAll(5*conns, request)
 		requireBusy(t, app, gate, conns, fmt.Sprintf("while PostgreSQL keeps every query waiting, %d requests come at once, with DB_MAX_CONNS=%d", len(pending), conns))
 		gate.Open()
-		requireAll(t, end(pending), "when PostgreSQL answers again")
+		requireAll(t, lab.WaitAll(pending, 2*patience), "when PostgreSQL answers again")
 	}
 }
 
@@ -152,8 +127,8 @@ const moment = 300 * time.Millisecond
 // requireBusy demands that exactly n statements wait at the gate, on n connections.
 func requireBusy(t *testing.T, app *lab.App, gate *lab.Gate, n int, when string) {
 	t.Helper()
-	within(patience, func() bool { return gate.Hits() >= n })
-	within(moment, func() bool { return gate.Hits() > n || app.Postgres.Stats().Open > n })
+	lab.Within(patience, func() bool { return gate.Hits() >= n })
+	lab.Within(moment, func() bool { return gate.Hits() > n || app.Postgres.Stats().Open > n })
 	stats := app.Postgres.Stats()
 	lab.Require(t, gate.Hits() == n && stats.Open == n, lab.Finding{
 		Measured: fmt.Sprintf("%s: %d connections are open, and %d queries run on them so far", when, stats.Open, gate.Hits()),
@@ -169,10 +144,10 @@ func TestEachInstanceHasAPool(t *testing.T) {
 	app := lab.Start(t, maxConns(conns), lab.Env(patient), lab.Instances(2))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.Hold(lab.Work)
-	pending := begin(app, 6*conns, func(i int) *lab.Request { return lab.GET("/me").As(token).On(i % 2) })
+	pending := app.BeginAll(6*conns, func(i int) *lab.Request { return lab.GET("/me").As(token).On(i % 2) })
 	requireBusy(t, app, gate, 2*conns, fmt.Sprintf("%d requests come at once to two instances, each with DB_MAX_CONNS=%d", len(pending), conns))
 	gate.Open()
-	requireAll(t, end(pending), "when PostgreSQL answers again")
+	requireAll(t, lab.WaitAll(pending, 2*patience), "when PostgreSQL answers again")
 }
 
 func TestPoolIsInTheMetrics(t *testing.T) {
@@ -202,3 +177,27 @@ func TestPoolIsInTheMetrics(t *testing.T) {
 // tryPoolMetrics shows what there is to see of the pool.
 const tryPoolMetrics = `go tool workshop run 06     (in another terminal)
 curl -s localhost:8080/events/1 -o /dev/null; curl -s localhost:8080/metrics | grep go_sql`
+
+// Many visitors, or a few slow queries, have all connections in use.
+func TestBusyInstanceIsReady(t *testing.T) {
+	t.Parallel()
+	const conns = 3
+	app := lab.Start(t, maxConns(conns), lab.Env(patient))
+	token := app.LogIn(lab.Buyer)
+	app.Do(lab.GET("/readyz")).Expect(http.StatusOK, "Nothing is wrong.")
+	gate := app.Postgres.Hold(lab.Touches("users"))
+	defer gate.Open()
+	pending := app.BeginAll(2*conns, me(token))
+	busy := lab.Within(patience, func() bool { return gate.Hits() >= conns })
+	require.True(t, busy, "%d requests are in the database", conns)
+	for range 3 {
+		answer := app.Begin(lab.GET("/readyz")).Wait(patience)
+		lab.Require(t, answer.Status == http.StatusOK, lab.Finding{
+			Measured: fmt.Sprintf("%d requests keep all connections busy (DB_MAX_CONNS=%d), PostgreSQL answers, and GET /readyz says %d", 2*conns, conns, answer.Status),
+			Expected: "200: the check doesn't stand in a line with the requests",
+			Why:      "Who is busy isn't gone. A balancer that takes a busy instance away gives its requests to the next one, which is soon as busy. In the end nobody is left, for what the database isn't needed for, too.",
+		})
+	}
+	gate.Open()
+	requireAll(t, lab.WaitAll(pending, 2*patience), "once the queries have gone through")
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 const whyBytes = "A description is some kilobytes. A page of fifty carries 100 KB of them from disk to database, over the network and through the garbage collector, to be thrown away in the end."
@@ -44,7 +45,7 @@ func TestListsLeaveDescriptionsBehind(t *testing.T) {
 		"/events?limit=50&q=tour",
 		"/events?limit=50" + cursorAt(app, "/events?limit=50", 1),
 	} {
-		var page pageAnswer
+		var page contract.Page
 		answer, statements := asked(app, lab.GET("%s", path), "Anybody may see what is on.")
 		answer.JSON(&page)
 		requireLean(t, answer, path, len(page.Events), 512, statements)
@@ -57,7 +58,7 @@ func TestOrdersLeaveDescriptionsBehind(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
 	app := lab.Start(t)
-	var list struct{ Orders []orderAnswer }
+	var list struct{ Orders []contract.Order }
 	answer, statements := asked(app, lab.GET("/me/orders").As(app.LogIn(lab.Buyer)), "Buyers look up what they bought.")
 	answer.JSON(&list)
 	requireLean(t, answer, "/me/orders", len(list.Orders), 768, statements)
@@ -67,7 +68,7 @@ func TestOrdersLeaveDescriptionsBehind(t *testing.T) {
 // requireDescription demands that an event by itself still has its description.
 func requireDescription(t *testing.T, app *lab.App) {
 	t.Helper()
-	var event eventAnswer
+	var event contract.Event
 	answer := app.Do(lab.GET("/events/%d", lab.OnSale.ID)).Expect(http.StatusOK, "Anybody may see an event.").JSON(&event)
 	lab.Require(t, len(event.Description) > 100, lab.Finding{
 		Measured: fmt.Sprintf("GET /events/%d has the description %q", lab.OnSale.ID, event.Description),
@@ -80,10 +81,10 @@ func requireDescription(t *testing.T, app *lab.App) {
 // requireDescriptionAfterChange demands that PATCH answers the whole event, too.
 func requireDescriptionAfterChange(t *testing.T, app *lab.App) {
 	t.Helper()
-	var before, event eventAnswer
+	var before, event contract.Event
 	path := fmt.Sprintf("/events/%d", lab.OnSale.ID)
 	app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see an event.").JSON(&before)
-	answer := app.Do(lab.PATCH(path, body{"price_cents": lab.OnSale.PriceCents + 100}).As(app.LogIn(lab.Organiser))).
+	answer := app.Do(lab.PATCH(path, lab.Body{"price_cents": lab.OnSale.PriceCents + 100}).As(app.LogIn(lab.Organiser))).
 		Expect(http.StatusOK, "Prices change.").JSON(&event)
 	lab.Require(t, event.Description == before.Description, lab.Finding{
 		Measured: fmt.Sprintf("PATCH %s, which changes the price, answers the description %.40q…, and GET has %.40q…", path, event.Description, before.Description),

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // costs are what the answers to a request may cost, in the table of events with its
@@ -150,13 +151,13 @@ func TestListsGoThroughAnIndex(t *testing.T) {
 
 // cursorAt is the parameter for what comes behind so many pages.
 func cursorAt(app *lab.App, path string, pages int) string {
-	var page pageAnswer
+	var page contract.Page
 	for i := range pages {
 		r := lab.GET("%s", path)
 		if i > 0 {
 			r = lab.GET("%s&cursor=%s", path, url.QueryEscape(page.Next))
 		}
-		page = pageAnswer{}
+		page = contract.Page{}
 		app.Do(r).Expect(http.StatusOK, "The next of a page is the cursor of the one after it.").JSON(&page)
 	}
 	return "&cursor=" + url.QueryEscape(page.Next)
@@ -212,7 +213,7 @@ func TestLookUpsGoThroughAnIndex(t *testing.T) {
 
 	_, statements := asked(app, lab.GET("/me/orders").As(token), "Buyers look up what they bought.")
 	requireCheap(t, app, "GET /me/orders, with 5 orders,", costs{rows: 50, pages: 150}, statements)
-	mine := ordersOf(app, token)
+	mine := contract.OrdersOf(t, app, token)
 	_, statements = asked(app, lab.GET("/orders/%d", mine[0].ID).As(token), "Buyers look up what they bought.")
 	requireCheap(t, app, fmt.Sprintf("GET /orders/%d", mine[0].ID), costs{rows: 10, pages: 40}, statements)
 	_, statements = asked(app, lab.GET("/events/%d", lab.OnSale.ID), "Anybody may see an event.")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // patience is how long these tests wait for what has to happen soon.
@@ -30,21 +32,11 @@ func start(t *testing.T, options ...lab.Option) *lab.App {
 	return lab.Start(t, append(calm, options...)...)
 }
 
-// within waits until the condition holds, and reports whether it came to that.
-func within(d time.Duration, condition func() bool) bool {
-	for deadline := time.Now().Add(d); !condition(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
-}
-
 // again tries something that may take a few times: whoever stores an answer in the
 // background is a moment later.
 func again(try func() bool) (done bool) {
 	tries, began := 0, time.Now()
-	within(patience, func() bool {
+	lab.Within(patience, func() bool {
 		tries++
 		done = try()
 		return done || tries >= 20 && time.Since(began) > moment
@@ -59,14 +51,21 @@ func readUntilFree(app *lab.App, instance int, path string) (queries int) {
 	return queries
 }
 
-// eventPath is where an event stands, listPath a list that it is in, whatever its
-// title says behind the colon.
+// eventPath is where an event stands, listPath a first page that it is on, and searchPath a
+// search that finds it, whatever its title says behind the colon.
 func eventPath(e lab.Event) string { return fmt.Sprintf("/events/%d", e.ID) }
 
 func listPath(e lab.Event) string {
+	return "/events?limit=100&city=" + url.QueryEscape(e.Venue.City)
+}
+
+func searchPath(e lab.Event) string {
 	name, _, _ := strings.Cut(e.Title, ":")
 	return "/events?q=" + url.QueryEscape(name)
 }
+
+// nowhere is a first page with nothing on it.
+const nowhere = "/events?city=Nowhere"
 
 // read reads the path at an instance, and returns how many queries that cost.
 func read(app *lab.App, instance int, path string) (queries int, answer *lab.Response) {
@@ -109,9 +108,11 @@ func TestSecondReadCostsNoQuery(t *testing.T) {
 	t.Parallel()
 	app := start(t)
 	city := url.QueryEscape(lab.OnSale.Venue.City)
+	var newest int64
+	require.NoError(t, app.DB().QueryRow(`SELECT max(id) FROM events`).Scan(&newest))
 	for _, path := range []string{
-		eventPath(lab.OnSale), eventPath(lab.Past), "/events", "/events?limit=50", "/events?city=" + city, listPath(lab.OnSale),
-		"/events?sort=price_cents&limit=10", "/events?q=no+event+is+called+this",
+		eventPath(lab.OnSale), eventPath(lab.Past), fmt.Sprintf("/events/%d", newest), "/events", "/events?limit=50", "/events?city=" + city, listPath(lab.OnSale),
+		"/events?sort=price_cents",
 	} {
 		first, _ := read(app, 0, path)
 		second := readUntilFree(app, 0, path)
@@ -163,9 +164,11 @@ func TestCachedAnswerIsWhole(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
 	app := start(t)
-	for _, path := range []string{eventPath(lab.OnSale), "/events?limit=50", "/events?q=no+event+is+called+this"} {
+	for path, popular := range map[string]bool{eventPath(lab.OnSale): true, "/events?limit=50": true, "/events?limit=7": false, nowhere: false} {
 		_, loaded := read(app, 0, path)
-		requireCached(t, app, whyCached, path)
+		if popular {
+			requireCached(t, app, whyCached, path)
+		}
 		_, remembered := read(app, 0, path)
 		lab.Require(t, reflect.DeepEqual(decoded(t, loaded), decoded(t, remembered)), lab.Finding{
 			Measured: fmt.Sprintf("GET %s answered this from the database:\n%s\nand this from the cache:\n%s", path, short(loaded.Body), short(remembered.Body)),
@@ -188,7 +191,7 @@ func short(body []byte) string {
 func questions(t *testing.T, app *lab.App) []string {
 	t.Helper()
 	city := lab.OnSale.Venue.City
-	var page pageAnswer
+	var page contract.Page
 	app.Do(lab.GET("/events?limit=5")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
 	require.NotEmpty(t, page.Next, "there is a second page")
 	cursor := url.QueryEscape(page.Next)
@@ -196,39 +199,48 @@ func questions(t *testing.T, app *lab.App) []string {
 	return []string{
 		"/events", "/events?limit=5", "/events?limit=6", "/events?sort=price_cents", "/events?limit=5&sort=price_cents",
 		"/events?city=" + city, "/events?city=" + strings.ToLower(city), "/events?q=" + city, "/events?city=Paris", "/events?city=" + city + "&limit=5",
-		listPath(lab.OnSale), listPath(lab.FewLeft), listPath(lab.OnSale) + "&city=Paris",
+		listPath(lab.OnSale), searchPath(lab.OnSale), searchPath(lab.FewLeft), searchPath(lab.OnSale) + "&city=Paris",
 		"/events?limit=5&cursor=" + cursor, "/events?limit=5&cursor=" + url.QueryEscape(page.Next), "/events?limit=6&cursor=" + cursor,
 		eventPath(lab.OnSale), eventPath(lab.FewLeft), "/events/1", "/events/11",
 	}
 }
 
-// Two APIs with the same data are asked the same questions, in opposite orders. An
-// answer under the wrong key then differs.
+// Two APIs with the same data are asked the same questions. One remembers nothing for longer
+// than a moment, the other is asked in both orders: an answer under the wrong key then differs.
 func TestEachQuestionHasItsOwnAnswer(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
-	app, other := start(t), start(t)
-	paths := questions(t, other)
-	other.RedisDo("FLUSHDB")
-	require.NoError(t, other.Instances[0].Restart())
+	app, forgetful := start(t), start(t, lab.Env("CACHE_TTL=1ms"))
+	paths := questions(t, forgetful)
 	answers := make([]any, len(paths))
 	for i, path := range paths {
-		_, answer := read(other, 0, path)
+		time.Sleep(5 * time.Millisecond) // what was remembered before has ended
+		_, answer := read(forgetful, 0, path)
 		answers[i] = decoded(t, answer)
 	}
-	for i := len(paths) - 1; i >= 0; i-- {
-		for range 2 {
-			_, answer := read(app, 0, paths[i])
-			got := decoded(t, answer)
-			lab.Require(t, reflect.DeepEqual(got, answers[i]), lab.Finding{
-				Measured: fmt.Sprintf("two APIs with the same data were asked the same %d questions, in opposite orders. To GET %s, one of them said%s:\n%s\nand the other%s:\n%s",
-					len(paths), paths[i], whose(got, i, paths, answers), short(mustMarshal(t, got)), whose(answers[i], i, paths, answers), short(mustMarshal(t, answers[i]))),
-				Expected: "the same: it doesn't matter what was asked before",
-				Why:      "An answer that is remembered under too short a key is given to people who asked for something else.",
-			})
+	forth := make([]int, len(paths))
+	for i := range forth {
+		forth[i] = i
+	}
+	back := slices.Clone(forth)
+	slices.Reverse(back)
+	for _, order := range [][]int{back, forth} {
+		app.RedisDo("FLUSHDB")
+		require.NoError(t, app.Instances[0].Restart())
+		for _, i := range order {
+			for range 2 {
+				_, answer := read(app, 0, paths[i])
+				got := decoded(t, answer)
+				lab.Require(t, reflect.DeepEqual(got, answers[i]), lab.Finding{
+					Measured: fmt.Sprintf("two APIs with the same data were asked the same %d questions, one of them with CACHE_TTL=1ms. To GET %s, the other said%s:\n%s\nand this one:\n%s",
+						len(paths), paths[i], whose(got, i, paths, answers), short(mustMarshal(t, got)), short(mustMarshal(t, answers[i]))),
+					Expected: "the same: it doesn't matter what was asked before",
+					Why:      "An answer that is remembered under too short a key is given to people who asked for something else.",
+				})
+			}
 		}
 	}
-	requireCached(t, app, whyCached, paths...)
+	requireCached(t, app, whyCached, eventPath(lab.OnSale), "/events", "/events?city="+lab.OnSale.Venue.City, "/events?sort=price_cents")
 }
 
 // What stands in one field of a question must not read like the end of it, and the
@@ -247,12 +259,12 @@ func TestNoWordEndsItsField(t *testing.T) {
 	require.NoError(t, err)
 	for _, separator := range separators {
 		both := city + separator + city
-		nowhere := fmt.Sprintf("/events?city=%s&q=%s", url.QueryEscape(both), url.QueryEscape(city))
+		elsewhere := fmt.Sprintf("/events?city=%s&q=%s", url.QueryEscape(both), url.QueryEscape(city))
 		here := fmt.Sprintf("/events?city=%s&q=%s", url.QueryEscape(city), url.QueryEscape(both))
-		read(app, 0, nowhere)
+		read(app, 0, elsewhere)
 		_, there := look(app, 0, here, lab.OnSale)
 		lab.Require(t, there, lab.Finding{
-			Measured: fmt.Sprintf("event %d is in %s, and %q is in its title. Somebody asked for GET %s, where nothing is. After that, GET %s doesn't show the event", lab.OnSale.ID, city, both, nowhere, here),
+			Measured: fmt.Sprintf("event %d is in %s, and %q is in its title. Somebody asked for GET %s, where nothing is. After that, GET %s doesn't show the event", lab.OnSale.ID, city, both, elsewhere, here),
 			Expected: "the event: it is another question",
 			Why:      "Visitors write what they like into a search. When a key is made of words with something between them, they can write that, too, and choose whose list theirs replaces.",
 		})
@@ -289,7 +301,7 @@ func TestAnswersOfOnePersonStayTheirs(t *testing.T) {
 	for range 2 {
 		for i, person := range people {
 			for instance := range app.Instances {
-				var who userAnswer
+				var who contract.User
 				answer := app.Do(lab.GET("/me").As(tokens[i]).On(instance)).Expect(http.StatusOK, "A client shows who is logged in.").JSON(&who)
 				lab.Require(t, who.Email == person.Email, lab.Finding{
 					Measured: fmt.Sprintf("GET /me with the token of %s answered %s", person.Email, answer.Body),
@@ -299,11 +311,11 @@ func TestAnswersOfOnePersonStayTheirs(t *testing.T) {
 			}
 		}
 	}
-	var order orderAnswer
+	var order contract.Order
 	for range 2 { // the second time, a list was read before
-		app.Do(orderOf(lab.OnSale, 1).As(tokens[0])).Expect(http.StatusCreated, "Selling tickets is what this API is for.").JSON(&order)
+		app.Do(lab.OrderOf(lab.OnSale, 1).As(tokens[0])).Expect(http.StatusCreated, "Selling tickets is what this API is for.").JSON(&order)
 		for instance := range app.Instances {
-			var mine, theirs struct{ Orders []orderAnswer }
+			var mine, theirs struct{ Orders []contract.Order }
 			app.Do(lab.GET("/me/orders").As(tokens[0]).On(instance)).Expect(http.StatusOK, "Buyers look up what they bought.").JSON(&mine)
 			app.Do(lab.GET("/me/orders").As(tokens[1]).On(instance)).Expect(http.StatusOK, "Buyers look up what they bought.").JSON(&theirs)
 			lab.Require(t, len(mine.Orders) > 0 && mine.Orders[0].ID == order.ID && (len(theirs.Orders) == 0 || theirs.Orders[0].ID != order.ID), lab.Finding{
@@ -319,7 +331,7 @@ func TestAnswersOfOnePersonStayTheirs(t *testing.T) {
 	}
 }
 
-func newest(orders []orderAnswer) string {
+func newest(orders []contract.Order) string {
 	if len(orders) == 0 {
 		return "no orders"
 	}
@@ -376,6 +388,45 @@ func TestEveryKeyExpires(t *testing.T) {
 		Why:      "How old an answer may get when all else fails is for the operator to say.",
 		Try:      "redis-cli --scan | xargs -n1 redis-cli PTTL",
 	})
+	name, _, _ := strings.Cut(lab.SoldOut.Title, ":")
+	stored := app.Redis.HoldReply(func(c lab.RedisCommand) bool {
+		return slices.ContainsFunc(c.Args, func(arg string) bool { return strings.Contains(arg, name) })
+	})
+	defer stored.Open()
+	reader := app.Begin(lab.GET("%s", eventPath(lab.SoldOut)))
+	lab.Within(patience, func() bool { return stored.Hits() > 0 })
+	lab.Within(moment, func() bool { // what was sent along with it may be a moment later
+		for _, ttl := range ends(app) {
+			if ttl < 0 {
+				return false
+			}
+		}
+		return true
+	})
+	requireEnds(t, app, "when an answer had been stored, and the API didn't know yet that it was")
+	stored.Open()
+	reader.Wait(2*patience).Expect(http.StatusOK, "Anybody may see what is on.")
+}
+
+// What is on a page may begin while the page is remembered.
+func TestRememberedPageHasANext(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t) // CACHE_TTL=1h
+	const path, soon = "/events?limit=50", 2 * time.Second
+	_, err := app.DB().Exec(`UPDATE events SET starts_at = now() + make_interval(secs => $1) WHERE id = $2`, soon.Seconds(), lab.OnSale.ID)
+	require.NoError(t, err)
+	begins := time.Now().Add(soon)
+	requireCached(t, app, whyCached, path)
+	lab.Within(2*soon, func() bool { return time.Now().After(begins) })
+	var page contract.Page
+	answer := app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	lab.Require(t, page.Next != "", lab.Finding{
+		Measured: fmt.Sprintf("GET %s was read and remembered. Then one of its events began. Now the answer has %d events, and no next", path, len(page.Events)),
+		Expected: "a next: thousands of events follow",
+		Why:      "Whoever sees no next has seen all. For as long as that page is remembered, nobody gets past it.",
+		Try:      answer.Curl(),
+	})
 }
 
 func TestExpiryIsSpread(t *testing.T) {
@@ -424,6 +475,86 @@ func TestAnswerExpires(t *testing.T) {
 	}
 }
 
+// words are those that names of acts in the seed begin with.
+var words = []string{"Velvet", "Paper", "Northern", "Silver", "Crooked", "Midnight", "Electric", "Quiet", "Golden", "Broken"}
+
+// madeUp are questions that somebody has thought of who wants many different answers, by
+// what is different about them.
+func madeUp(t *testing.T, app *lab.App) map[string][]string {
+	t.Helper()
+	questions := map[string][]string{}
+	add := func(kind, path string, args ...any) {
+		questions[kind] = append(questions[kind], fmt.Sprintf(path, args...))
+	}
+	for limit := 1; limit <= 100; limit++ {
+		add("limits", "/events?limit=%d", limit)
+		add("limits", "/events?limit=%d&sort=price_cents", limit)
+	}
+	for _, word := range words {
+		for limit := 81; limit <= 100; limit++ {
+			add("searches", "/events?q=%s&limit=%d", word, limit)
+		}
+	}
+	var page contract.Page
+	for next := ""; len(questions["cursors"]) < 200; next = url.QueryEscape(page.Next) {
+		app.Do(lab.GET("/events?limit=100&cursor=%s", next)).Expect(http.StatusOK, "A page follows another.").JSON(&page)
+		require.NotEmpty(t, page.Next, "there is a next page")
+		for limit := 61; limit <= 100; limit++ {
+			add("cursors", "/events?cursor=%s&limit=%d", url.QueryEscape(page.Next), limit)
+		}
+	}
+	return questions
+}
+
+// Nobody has to log in for this.
+func TestMadeUpQuestionsDontFillRedis(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	app := start(t) // CACHE_TTL=1h
+	requireCached(t, app, whyCached, "/events", eventPath(lab.OnSale), listPath(lab.OnSale))
+	const most = 1 << 20 // bytes
+	for kind, paths := range madeUp(t, app) {
+		before := app.Redis.Stats()
+		for some := range slices.Chunk(paths, 20) {
+			for i, answer := range app.Burst(len(some), func(i int) *lab.Request { return lab.GET("%s", some[i]) }) {
+				require.Equal(t, http.StatusOK, answer.Status, some[i])
+			}
+		}
+		settle(app, 0)
+		sent := 0
+		for _, command := range app.Redis.CommandsSince(before) {
+			sent += command.Bytes
+		}
+		lab.Require(t, sent <= most, lab.Finding{
+			Measured: fmt.Sprintf("somebody who isn't logged in asked for %d pages with different %s, each page once. That sent %.1f MB to Redis, to be kept for CACHE_TTL", len(paths), kind, float64(sent)/1e6),
+			Expected: fmt.Sprintf("at most %.0f MB: pages that many ask for, of which there are few", float64(most)/1e6),
+			Why:      "A script does this a thousand times a second, and Redis is full. Then it takes no log-in and no session any more, or it throws away what everybody reads.",
+			Try: `go tool workshop run 08     (in another terminal)
+curl -s -o /dev/null 'localhost:8080/events?limit=[1-100]&sort={starts_at,price_cents}'
+redis-cli INFO memory | grep used_memory_human`,
+		})
+	}
+	kept := ends(app)
+	const cities = 150
+	for i, answer := range app.Burst(cities, func(i int) *lab.Request { return lab.GET("/events?city=Nowhere-%d", i) }) {
+		require.Equal(t, http.StatusOK, answer.Status, "/events?city=Nowhere-%d", i)
+	}
+	settle(app, 0)
+	long := 0
+	for key, left := range ends(app) {
+		if _, before := kept[key]; !before && left > time.Minute {
+			long++
+		}
+	}
+	lab.Require(t, long <= cities/2, lab.Finding{
+		Measured: fmt.Sprintf("somebody asked for the events in %d cities that don't exist. With CACHE_TTL=1h, Redis has %d more keys, each for more than a minute", cities, long),
+		Expected: "none, or none for longer than some seconds",
+		Why:      "There are some dozen cities. Of words that are none, anybody can think of a million.",
+	})
+	requireCached(t, app, fmt.Sprintf("Before this, somebody asked for the events in %d cities that don't exist. Room for so many lists that goes to those who come first is gone after the first script, and no list of a real city is remembered until a restart.", cities),
+		"/events?limit=50&sort=price_cents&city="+url.QueryEscape(lab.OnSale.Venue.City))
+}
+
 // The target of the lesson. What a write costs is in the budget, if it forgets only
 // what it has changed.
 func TestReadHeavyMixCostsFewQueries(t *testing.T) {
@@ -441,11 +572,17 @@ func TestReadHeavyMixCostsFewQueries(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	before := app.Postgres.Stats()
 	for i := range requests {
-		if i%(requests/writes) == requests/writes/2 {
-			app.Do(lab.PATCH(eventPath(lab.OnSale), body{"price_cents": 1000 + i}).As(organiser)).Expect(http.StatusOK, "Prices change.")
+		path := paths[random.IntN(len(paths))]
+		switch since := i % (requests / (writes + 1)); { // the last write, or the start
+		case since == 0 && i > 0:
+			app.Do(lab.PATCH(eventPath(lab.OnSale), lab.Body{"price_cents": 1000 + i}).As(organiser)).Expect(http.StatusOK, "Prices change.")
 			continue
+		case since > 0 && since <= len(paths):
+			path = paths[since-1]
+		case since == len(paths)+1:
+			settle(app, 0) // all has been read: whoever stores in the background has done so
 		}
-		read(app, random.IntN(len(app.Instances)), paths[random.IntN(len(paths))])
+		read(app, random.IntN(len(app.Instances)), path)
 	}
 	queries := app.Postgres.Stats().Since(before).Queries
 	lab.Require(t, queries <= requests/10, lab.Finding{

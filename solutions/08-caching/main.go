@@ -60,16 +60,24 @@ func serve(cfg config) error {
 	if err != nil {
 		return err
 	}
-	shared, err := redis.Open(cfg.redisURL)
+	shared, err := redis.Open("REDIS_URL", cfg.redisURL)
 	if err != nil {
 		return err
 	}
-	cache := redis.NewCache(shared, redis.CacheOptions{
+	cacheRedis, err := redis.Open("CACHE_URL", cfg.cacheURL)
+	if err != nil {
+		return err
+	}
+	cache := redis.NewCache(cacheRedis, redis.CacheOptions{
 		TTL: cfg.cacheTTL, Timeout: cfg.cacheWait, LoadTimeout: cfg.reqTimeout, Registry: registry,
 	})
+	var shown boxoffice.Store = store
+	if cfg.faults {
+		shown = faulty{store}
+	}
 	service := &boxoffice.Service{
 		Store:    store,
-		Catalog:  &redis.Catalog{Store: store, Cache: cache},
+		Catalog:  &redis.Catalog{Store: shown, Cache: cache},
 		Sessions: &jwt.Sessions{Secret: []byte(cfg.tokenSecret), TTL: cfg.tokenTTL, Revoked: &redis.Revoked{Client: shared}},
 		Attempts: &redis.Attempts{Client: shared, Max: boxoffice.MaxAttempts, Lockout: cfg.lockout},
 		Mailer:   &smtp.Mailer{Addr: cfg.smtpAddr},

@@ -61,16 +61,24 @@ func serve(cfg config) error {
 	if err != nil {
 		return err
 	}
-	shared, err := redis.Open(cfg.redisURL)
+	shared, err := redis.Open("REDIS_URL", cfg.redisURL)
 	if err != nil {
 		return err
 	}
-	cache := redis.NewCache(shared, redis.CacheOptions{
+	cacheRedis, err := redis.Open("CACHE_URL", cfg.cacheURL)
+	if err != nil {
+		return err
+	}
+	cache := redis.NewCache(cacheRedis, redis.CacheOptions{
 		TTL: cfg.cacheTTL, Timeout: cfg.cacheWait, LoadTimeout: cfg.reqTimeout, Registry: registry,
 	})
+	var shown boxoffice.Store = store
+	if cfg.faults {
+		shown = faulty{store}
+	}
 	service := &boxoffice.Service{
 		Store:    store,
-		Catalog:  &redis.Catalog{Store: store, Cache: cache},
+		Catalog:  &redis.Catalog{Store: shown, Cache: cache},
 		Sessions: &jwt.Sessions{Secret: []byte(cfg.tokenSecret), TTL: cfg.tokenTTL, Revoked: &redis.Revoked{Client: shared}},
 		Attempts: &redis.Attempts{Client: shared, Max: boxoffice.MaxAttempts, Lockout: cfg.lockout},
 	}
@@ -84,11 +92,18 @@ func serve(cfg config) error {
 
 // work does the jobs that requests have left, until the context ends.
 func work(ctx context.Context, cfg config) error {
+	if err := cfg.checkWork(); err != nil {
+		return err
+	}
 	store, err := openStore(cfg, cfg.jobTimeout, newRegistry())
 	if err != nil {
 		return err
 	}
-	service := &boxoffice.Service{Store: store, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
+	var asked boxoffice.Store = store
+	if cfg.faults {
+		asked = faulty{store}
+	}
+	service := &boxoffice.Service{Store: asked, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
 	return store.Work(ctx, service, postgres.WorkOptions{Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff})
 }
 

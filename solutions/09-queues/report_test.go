@@ -5,8 +5,11 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,7 +50,7 @@ const whyReport = "A report takes as long as it takes. Proxies and browsers give
 func askForReport(t *testing.T, app *lab.App, token string) (location string, job jobAnswer) {
 	t.Helper()
 	pending := app.Begin(lab.POST("/reports/sales", nil).As(token))
-	answered := within(patience, pending.Answered)
+	answered := lab.Within(patience, pending.Answered)
 	lab.Require(t, answered, lab.Finding{
 		Measured: fmt.Sprintf("POST /reports/sales has no answer after %v", patience),
 		Expected: "202 at once, however long the report takes",
@@ -83,7 +86,7 @@ func look(app *lab.App, location, token string, instance int) (job jobAnswer) {
 func await(t *testing.T, app *lab.App, location, token string, instance int) (job jobAnswer) {
 	t.Helper()
 	for farthest := -1; !job.over(); {
-		getsOn := within(2*patience, func() bool {
+		getsOn := lab.Within(2*patience, func() bool {
 			job = look(app, location, token, instance)
 			return job.over() || job.progress() > farthest
 		})
@@ -137,10 +140,13 @@ func requireSums(t *testing.T, app *lab.App, job jobAnswer) {
 func TestReportIsMadeAndFoundAnywhere(t *testing.T) {
 	lab.Task(t, 5)
 	t.Parallel()
-	app := lab.Start(t, lab.Instances(2), lab.Env(patient))
+	app := lab.Start(t, lab.Instances(2), lab.Env(patient), lab.Env("JOB_ATTEMPTS=3"), lab.Env("JOB_BACKOFF=20ms"))
 	token := app.LogIn(lab.Organiser)
-	sell(app, orderOf(lab.OnSale, 1).As(app.LogIn(lab.Buyer))) // another job than the report's
+	sell(app, lab.OrderOf(lab.OnSale, 1).As(app.LogIn(lab.Buyer))) // another job than the report's
 	requireInbox(t, app, lab.Buyer.Email, 1, "after one order", "Buyers without a mail order again, or call.")
+	// The sums of an evening are beyond 32 bits.
+	_, err := app.DB().Exec(`UPDATE orders SET total_cents = total_cents + 3000000000 WHERE id % 1000 = 1`)
+	require.NoError(t, err)
 	before := app.Postgres.Stats()
 	location, _ := askForReport(t, app, token)
 	job := await(t, app, location, token, 1)
@@ -152,6 +158,24 @@ func TestReportIsMadeAndFoundAnywhere(t *testing.T) {
 			Why:      "An instance that adds up a year of sales has no time for the buyers that it is there for, and takes the report with it when it ends.",
 		})
 	}
+	forgetDoneJobs(t, app)
+	app.Do(lab.GET("%s", location).As(token)).Expect(http.StatusOK, "River deletes what is done after a day, and what has failed after a week. The report of last month is there all the same.").JSON(&job)
+	requireSums(t, app, job)
+}
+
+// forgetDoneJobs does what River does after a day.
+func forgetDoneJobs(t *testing.T, app *lab.App) {
+	t.Helper()
+	if !hasTable(t, app, "river_job") {
+		return
+	}
+	lab.Within(patience, func() bool {
+		var left int
+		require.NoError(t, app.DB().QueryRow(`SELECT count(*) FROM river_job WHERE finalized_at IS NULL`).Scan(&left))
+		return left == 0
+	})
+	_, err := app.DB().Exec(`DELETE FROM river_job WHERE finalized_at IS NOT NULL`)
+	require.NoError(t, err)
 }
 
 // No worker runs, and then one does.
@@ -180,14 +204,26 @@ func stepOfAReport(s lab.Statement) bool { return inReport(s) || lab.Writes("rep
 func TestProgressGrows(t *testing.T) {
 	lab.Task(t, 5)
 	t.Parallel()
-	app := lab.Start(t, lab.Env(patient))
+	// What a request has time for is nothing to a job.
+	app := lab.Start(t, lab.Workers(0), lab.Env(patient), lab.Env("JOB_BACKOFF=1m"))
+	_, err := app.TryWorker(lab.Env("REQUEST_TIMEOUT=500ms"))
+	require.NoError(t, err, "a worker starts")
 	token := app.LogIn(lab.Organiser)
-	gate := app.WorkerPostgres.Hold(stepOfAReport)
+	var reads atomic.Bool // the worker is held where it reads orders
+	step := func(s lab.Statement) bool {
+		if !stepOfAReport(s) {
+			return false
+		}
+		reads.Store(inReport(s))
+		return true
+	}
+	gate := app.WorkerPostgres.Hold(step)
 	defer func() { gate.Open() }()
 	location, job := askForReport(t, app, token)
 	seen := []int{job.Progress}
+	read := map[int]bool{} // the percentages at which it has begun to read orders
 	for !job.over() {
-		within(patience, func() bool {
+		lab.Within(patience, func() bool {
 			job = look(app, location, token, 0)
 			return gate.Hits() > 0 || job.over()
 		})
@@ -198,8 +234,14 @@ func TestProgressGrows(t *testing.T) {
 			Expected: "running",
 			Why:      "Somebody who sees that it runs waits. Somebody who sees that it doesn't asks again.",
 		})
+		if len(seen) == 1 {
+			requireBusy(t, app, location, token)
+		}
 		seen = append(seen, job.Progress)
-		next := app.WorkerPostgres.Hold(stepOfAReport)
+		if reads.Load() && !job.over() {
+			read[job.Progress] = true
+		}
+		next := app.WorkerPostgres.Hold(step)
 		gate.Open()
 		gate = next
 	}
@@ -216,7 +258,30 @@ func TestProgressGrows(t *testing.T) {
 		Expected: "from 0 to 100 in four steps at least, which never go back",
 		Why:      "A report of a year takes minutes. Without progress, nobody can tell one that is slow from one that hangs, and people start it again.",
 	})
+	// Who reads all orders with one statement has begun it at 0 %.
+	delete(read, 0)
+	lab.Require(t, len(read) == 0 || len(read) >= 3, lab.Finding{
+		Measured: fmt.Sprintf("the job's progress was %d; apart from 0 %%, the worker began to read orders at these percentages alone: %v", seen, slices.Sorted(maps.Keys(read))),
+		Expected: "that the progress grows with what was read",
+		Why:      "A progress that is told before anything is done stands at 75 % for as long as the whole report takes. And the one long query runs into JOB_TIMEOUT some day, without having done a part.",
+	})
 	requireSums(t, app, job)
+}
+
+// requireBusy demands that a worker bears with a statement that takes longer than requests may.
+func requireBusy(t *testing.T, app *lab.App, location, token string) {
+	t.Helper()
+	const pause = 2500 * time.Millisecond
+	job := look(app, location, token, 0)
+	lab.Within(pause, func() bool {
+		job = look(app, location, token, 0)
+		return job.Status != "running"
+	})
+	lab.Require(t, job.Status == "running", lab.Finding{
+		Measured: fmt.Sprintf("PostgreSQL needs %v for a statement of a report, the worker runs with REQUEST_TIMEOUT=500ms and the default JOB_TIMEOUT; the job is %s", pause, job.Status),
+		Expected: "running: a job may take as long as JOB_TIMEOUT says",
+		Why:      "On the night on which the database is slow, each report is begun ten times, and then it has failed.",
+	})
 }
 
 // Whose job it is.
@@ -252,9 +317,9 @@ func TestReportsBlockNoMail(t *testing.T) {
 	for range reports {
 		askForReport(t, app, organiser)
 	}
-	within(patience, func() bool { return gate.Hits() > 0 })
-	sell(app, orderOf(lab.OnSale, 1).As(buyer))
-	arrived := within(patience, func() bool { return len(app.Mail.Inbox(lab.Buyer.Email)) > 0 })
+	lab.Within(patience, func() bool { return gate.Hits() > 0 })
+	sell(app, lab.OrderOf(lab.OnSale, 1).As(buyer))
+	arrived := lab.Within(patience, func() bool { return len(app.Mail.Inbox(lab.Buyer.Email)) > 0 })
 	lab.Require(t, arrived, lab.Finding{
 		Measured: fmt.Sprintf("%d reports were asked for, and are stuck in a slow query; then somebody bought a ticket, and within %v no mail came", reports, patience),
 		Expected: "the mail, as if nobody had asked for a report",
@@ -285,6 +350,48 @@ func TestFailedReportSaysSo(t *testing.T) {
 	})
 }
 
+// One of a hundred thousand orders can't be read.
+func TestReportLeavesNothingOut(t *testing.T) {
+	lab.Task(t, 5)
+	t.Parallel()
+	app := lab.Start(t, lab.Env(patient), lab.Env("JOB_ATTEMPTS=2"), lab.Env("JOB_BACKOFF=20ms"))
+	token := app.LogIn(lab.Organiser)
+	_, err := app.DB().Exec(`ALTER TABLE orders RENAME TO orders_kept; CREATE VIEW orders AS
+		SELECT id, user_id, event_id, quantity, total_cents / (id <> 50001)::int AS total_cents, status, created_at FROM orders_kept`)
+	require.NoError(t, err)
+	location, _ := askForReport(t, app, token)
+	job := await(t, app, location, token, 0)
+	lab.Require(t, job.Status == "failed" && job.Result == nil, lab.Finding{
+		Measured: fmt.Sprintf("one of the orders makes each query fail that adds up its cents (division by zero), JOB_ATTEMPTS=2 times; the job is %s, and the report says %+v", job.Status, resultOf(job)),
+		Expected: "failed, without a result",
+		Why:      "Venues are paid by this report. One that leaves out what it couldn't read looks like a whole one.",
+	})
+	requireNothingTwice(t)
+}
+
+// requireNothingTwice has the database refuse to note the progress of a report once, when a part of
+// it is done. The same worker then tries it again.
+func requireNothingTwice(t *testing.T) {
+	t.Helper()
+	app := lab.Start(t, lab.Env(patient), lab.Env("JOB_BACKOFF=20ms"))
+	keepFewOrders(t, app)
+	_, err := app.DB().Exec(`
+		CREATE SEQUENCE progress_notes;
+		CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('progress_notes') = 2 THEN RAISE 'refused by the test'; END IF; RETURN NEW; END $$;
+		CREATE TRIGGER refuse_once BEFORE UPDATE ON reports FOR EACH ROW WHEN (NEW.progress > OLD.progress) EXECUTE FUNCTION refuse_once()`)
+	require.NoError(t, err)
+	token := app.LogIn(lab.Organiser)
+	location, _ := askForReport(t, app, token)
+	job := await(t, app, location, token, 0)
+	all, _ := sums(t, app)
+	lab.Require(t, resultOf(job) == all, lab.Finding{
+		Measured: fmt.Sprintf("the database refused once to note how far a report is; it was tried again, is %s now, and says %+v", job.Status, resultOf(job)),
+		Expected: fmt.Sprintf("%+v, as the table of orders has it", all),
+		Why:      "A job that is tried again begins with what the attempt before has left: in the memory of the worker, too. Each order counts once, however often that happens: venues are paid by this report.",
+	})
+}
+
 // The worker dies over it.
 func TestReportOutlivesTheWorker(t *testing.T) {
 	lab.Task(t, 5)
@@ -305,7 +412,7 @@ func TestReportOutlivesTheWorker(t *testing.T) {
 		next := app.WorkerPostgres.Hold(stepOfAReport)
 		gate.Open()
 		gate = next
-		within(patience, func() bool {
+		lab.Within(patience, func() bool {
 			job = look(app, location, token, 0)
 			return gate.Hits() > 0 || job.over()
 		})
@@ -315,7 +422,7 @@ func TestReportOutlivesTheWorker(t *testing.T) {
 	app.Workers[0].Kill()
 	gate.Open()
 	replace(t, app)
-	within(recovery, func() bool {
+	lab.Within(recovery, func() bool {
 		job = look(app, location, token, 0)
 		return job.over()
 	})
@@ -363,7 +470,7 @@ func TestReportAndItsJobAreOne(t *testing.T) {
 	token := app.LogIn(lab.Organiser)
 	ask := func(gate *lab.Gate) *lab.Pending {
 		pending := app.Begin(lab.POST("/reports/sales", nil).As(token))
-		within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+		lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 		lab.Require(t, gate.Hits() > 0, lab.Finding{
 			Measured: "a report was asked for, and the API wrote nothing to the table of reports",
 			Expected: "the transaction with the report, and its COMMIT",

@@ -174,7 +174,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=50ms"), lab.Env("REQUEST_TIMEOUT=40s"), lab.Env("SHUTDOWN_TIMEOUT=40s"))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.Hold(lab.Work) // its first statement: the rest is still to come
-	order := app.Begin(orderOf(lab.OnSale, 2).As(token))
+	order := app.Begin(lab.OrderOf(lab.OnSale, 2).As(token))
 	await(t, gate.Reached())
 
 	leaves := askToLeave(app.Instances[0])
@@ -263,7 +263,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=1m"), lab.Env("SHUTDOWN_TIMEOUT=1m"), lab.Env("REQUEST_TIMEOUT=1m"))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.Hold(lab.Writes("orders"))
-	app.Begin(orderOf(lab.OnSale, 2).As(token))
+	app.Begin(lab.OrderOf(lab.OnSale, 2).As(token))
 	await(t, gate.Reached())
 	drain(t, app)
 	lab.Require(t, endsWhenAskedAgain(app.Instances[0]), lab.Finding{
@@ -295,7 +295,7 @@ func TestEndlessRequestDoesNotKeepIt(t *testing.T) {
 	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=50ms"), lab.Env("SHUTDOWN_TIMEOUT=1s"), lab.Env("REQUEST_TIMEOUT=5m"))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.Hold(lab.Writes("orders"))
-	app.Begin(orderOf(lab.OnSale, 2).As(token))
+	app.Begin(lab.OrderOf(lab.OnSale, 2).As(token))
 	await(t, gate.Reached())
 	leaves := askToLeave(app.Instances[0])
 	leaves.stays(t, "a request in flight and SHUTDOWN_TIMEOUT=1s", "A request that was taken is a promise, for as long as SHUTDOWN_TIMEOUT says.")

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -71,24 +72,33 @@ func serve(ctx context.Context, cfg config) error {
 		return err
 	}
 	defer store.Close()
-	shared, err := redis.Open(cfg.redisURL)
+	shared, err := redis.Open("REDIS_URL", cfg.redisURL)
 	if err != nil {
 		return err
 	}
 	defer shared.Close()
-	cache := redis.NewCache(shared, redis.CacheOptions{
+	cacheRedis, err := redis.Open("CACHE_URL", cfg.cacheURL)
+	if err != nil {
+		return err
+	}
+	defer cacheRedis.Close()
+	cache := redis.NewCache(cacheRedis, redis.CacheOptions{
 		TTL: cfg.cacheTTL, Timeout: cfg.cacheWait, LoadTimeout: cfg.reqTimeout, Registry: registry,
 	})
+	var shown boxoffice.Store = store
+	if cfg.faults {
+		shown = faulty{store}
+	}
 	service := &boxoffice.Service{
 		Store:    store,
-		Catalog:  &redis.Catalog{Store: store, Cache: cache},
+		Catalog:  &redis.Catalog{Store: shown, Cache: cache},
 		Sessions: &jwt.Sessions{Secret: []byte(cfg.tokenSecret), TTL: cfg.tokenTTL, Revoked: &redis.Revoked{Client: shared}},
 		Attempts: &redis.Attempts{Client: shared, Max: boxoffice.MaxAttempts, Lockout: cfg.lockout},
 	}
 	var draining atomic.Bool
 	handler, err := httpapi.New(service, httpapi.Options{
 		Registry: registry, Ready: store.Ping, Timeout: cfg.reqTimeout, Faults: cfg.faults,
-		Draining: &draining, TrustedProxies: cfg.trustedProxies,
+		Draining: draining.Load, TrustedProxies: cfg.trustedProxies,
 	})
 	if err != nil {
 		return err
@@ -129,17 +139,43 @@ func serveUntil(ctx context.Context, server *http.Server, draining *atomic.Bool,
 
 // region work
 
-// work does the jobs that requests have left, until the context ends.
+// handBackTime is how long the database has to take those jobs back that were not done.
+const handBackTime = 3 * time.Second
+
+// work does the jobs that requests have left, until the context ends. It returns once the
+// last one is done or handed back, or when a database that says nothing has had its time:
+// then another worker finds the jobs, later.
 func work(ctx context.Context, cfg config) error {
+	if err := cfg.checkWork(); err != nil {
+		return err
+	}
 	store, err := openStore(cfg, cfg.jobTimeout, newRegistry())
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	service := &boxoffice.Service{Store: store, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
-	return store.Work(ctx, service, postgres.WorkOptions{
-		Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff, StopTimeout: cfg.stopTimeout,
-	})
+	var asked boxoffice.Store = store
+	if cfg.faults {
+		asked = faulty{store}
+	}
+	service := &boxoffice.Service{Store: asked, Mailer: &smtp.Mailer{Addr: cfg.smtpAddr}}
+	worked := make(chan error, 1)
+	go func() {
+		worked <- store.Work(ctx, service, postgres.WorkOptions{
+			Timeout: cfg.jobTimeout, Backoff: cfg.jobBackoff, StopTimeout: cfg.stopTimeout,
+		})
+	}()
+	select {
+	case err := <-worked:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-worked:
+		return err
+	case <-time.After(cfg.stopTimeout + handBackTime):
+		return errors.New("the database doesn't take back the jobs that were not done")
+	}
 }
 
 // endregion

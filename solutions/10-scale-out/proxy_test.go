@@ -86,8 +86,12 @@ func TestProxyKeepsItsConnections(t *testing.T) {
 			for _, r := range relays {
 				opened += r.count.Load()
 			}
+			who := "nginx"
+			if proxy.Name != who {
+				who = "the " + proxy.Name + ", which does as nginx before 1.29.7,"
+			}
 			lab.Require(t, opened <= 30, lab.Finding{
-				Measured: fmt.Sprintf("for 200 requests, one after another, nginx opened %d connections to the instances", opened),
+				Measured: fmt.Sprintf("for 200 requests, one after another, %s opened %d connections to the instances", who, opened),
 				Expected: "a few for each instance, at most 30 in all",
 				Why:      "Each connection is a round trip before the request, a socket that lingers for a minute after it, and a port: at some 500 requests a second, nginx has none left.",
 			})
@@ -102,24 +106,35 @@ const elsewhere = "127.0.0.2"
 // machine hasn't got it.
 func clientAt(t *testing.T, address string) *http.Client {
 	t.Helper()
-	listener, err := net.Listen("tcp", address+":0")
-	if err != nil {
+	if !isOurs(address) {
 		t.Skipf("this test needs a second address of the machine itself: sudo ifconfig lo0 alias %s", address)
 	}
-	_ = listener.Close()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: soon}
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}, Timeout: soon}
 	return client
 }
 
+// isOurs reports whether the machine has the address.
+func isOurs(address string) bool {
+	listener, err := net.Listen("tcp", address+":0")
+	if err != nil {
+		return false
+	}
+	_ = listener.Close()
+	return true
+}
+
 var requestNumber atomic.Int64
 
-// loggedAddress sends GET /healthz with the header, and returns the client_ip that the
+// aPage is what visitors look at.
+const aPage = "/events?limit=1"
+
+// loggedAddress sends GET aPage with the header, and returns the client_ip that the
 // instance logs for it.
 func loggedAddress(t *testing.T, app *lab.App, client *http.Client, url string, header http.Header) string {
 	t.Helper()
 	id := fmt.Sprintf("who-is-it-%d", requestNumber.Add(1))
-	request, err := http.NewRequest(http.MethodGet, url+"/healthz", nil)
+	request, err := http.NewRequest(http.MethodGet, url+aPage, nil)
 	require.NoError(t, err)
 	for name, values := range header {
 		request.Header[name] = values
@@ -129,7 +144,7 @@ func loggedAddress(t *testing.T, app *lab.App, client *http.Client, url string, 
 	require.NoError(t, err)
 	_ = answer.Body.Close()
 	lab.Eventually(t, soon, func() bool { return len(requestLines(app, id)) > 0 }, lab.Finding{
-		Measured: fmt.Sprintf("no line with msg \"request\" and request_id %q came for GET /healthz", id),
+		Measured: fmt.Sprintf("no line with msg \"request\" and request_id %q came for GET %s", id, aPage),
 		Expected: "one line for each request",
 		Why:      "What isn't in the log can't be looked up.",
 	})
@@ -177,7 +192,7 @@ func TestForwardedForIsBelievedOfProxiesAlone(t *testing.T) {
 			Measured: fmt.Sprintf("TRUSTED_PROXIES=%q; a request came from %s, with %s; its line in the log says client_ip=%s", c.trusted, proxy, said, got),
 			Expected: "client_ip=" + c.want,
 			Why:      whoIsIt,
-			Try:      fmt.Sprintf("TRUSTED_PROXIES='%s' go tool workshop run 10     (in another terminal)\ncurl -H 'X-Forwarded-For: %s' localhost:8080/healthz", c.trusted, c.forwarded),
+			Try:      fmt.Sprintf("TRUSTED_PROXIES='%s' go tool workshop run 10     (in another terminal)\ncurl -H 'X-Forwarded-For: %s' 'localhost:8080%s'", c.trusted, c.forwarded, aPage),
 		})
 	}
 }
@@ -209,6 +224,44 @@ func TestProxyTellsWhoTheClientIs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// forOperators are paths of what is there for whoever runs the API, and other ways to
+// write one of them.
+var forOperators = []string{"/healthz", "/readyz", "/metrics", "//metrics", "/%6Detrics", "/events/../metrics", "/faults/panic"}
+
+func TestOperatorsRoutesStayInside(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 4)
+	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
+		visitor := elsewhere
+		if !isOurs(visitor) {
+			visitor = "127.0.0.1" // nginx's own, then
+		}
+		client := clientAt(t, visitor)
+		for _, path := range forOperators {
+			answer, err := client.Get(front.URL + path)
+			if err != nil {
+				continue // hung up on
+			}
+			_ = answer.Body.Close()
+			refused := answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized
+			lab.Require(t, refused, lab.Finding{
+				Measured: fmt.Sprintf("a visitor at %s sent GET %s through nginx, with FAULTS=on, and got %s", visitor, path, answer.Status),
+				Expected: "404 or 403: who runs the API asks the instances themselves",
+				Why:      "/metrics tells everybody how much you sell, and when; /readyz, when your database is down. /faults/ breaks what it is asked to.",
+			})
+		}
+		front.Do(lab.GET(aPage)).Expect(http.StatusOK, "What is there for visitors is passed on.")
+		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+			status := get(app.Instances[0].URL+path, nil)
+			lab.Require(t, status == "200", lab.Finding{
+				Measured: fmt.Sprintf("GET %s was sent to an instance directly, past nginx, and got %s", path, status),
+				Expected: "200: Prometheus and the balancer's checks ask there",
+				Why:      "What nobody can ask for any more doesn't wake anybody at night.",
+			})
+		}
+	}, lab.Workers(0), lab.Env("FAULTS=on"))
 }
 
 // anAnswer is how long a reader may have to wait when an instance is frozen: longer than

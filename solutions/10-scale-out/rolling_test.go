@@ -39,7 +39,7 @@ func visit(front *lab.Front, readers, buyers int, token string) *load {
 	}
 	for range buyers {
 		l.visitors.Go(func() {
-			l.repeat(front, http.StatusCreated, func() *lab.Request { return orderOf(lab.OnSale, 1).As(token) })
+			l.repeat(front, http.StatusCreated, func() *lab.Request { return lab.OrderOf(lab.OnSale, 1).As(token) })
 		})
 	}
 	return l
@@ -114,7 +114,7 @@ func TestNewRequestsAreServedWhileDraining(t *testing.T) {
 		if i%2 == 0 {
 			return lab.GET("/events/%d", lab.OnSale.ID)
 		}
-		return orderOf(lab.OnSale, 1).As(token)
+		return lab.OrderOf(lab.OnSale, 1).As(token)
 	})
 	counts := lab.CountStatuses(served)
 	lab.Require(t, counts[http.StatusOK] == 6 && counts[http.StatusCreated] == 6, lab.Finding{
@@ -249,7 +249,7 @@ func TestRollingRestartBehindNginx(t *testing.T) {
 			front := proxy.Front(app, "deploy/nginx.conf")
 
 			gate := app.Postgres.Hold(holdSpecial)
-			held := front.Begin(orderOf(special, 1).As(token))
+			held := front.Begin(lab.OrderOf(special, 1).As(token))
 			await(t, gate.Reached())
 			first := busy(t, app)
 			load := visit(front, 3, 0, "")
@@ -285,7 +285,7 @@ func awaitDrain(instance *lab.Instance) {
 func buy(t *testing.T, front *lab.Front, token, when string) {
 	t.Helper()
 	for range 4 {
-		answer := front.Send(orderOf(lab.OnSale, 1).As(token))
+		answer := front.Send(lab.OrderOf(lab.OnSale, 1).As(token))
 		lab.Require(t, answer.Status == http.StatusCreated, lab.Finding{
 			Measured: fmt.Sprintf("%s, an order through nginx ended so: %s", when, ending(answer)),
 			Expected: "201 Created, from one of the other two",

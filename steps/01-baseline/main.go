@@ -7,15 +7,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
-	"mime"
+	"net"
 	"net/http"
-	"net/smtp"
 	"os"
 	"strconv"
 	"strings"
@@ -27,6 +28,8 @@ import (
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/wneessen/go-mail"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -44,6 +47,11 @@ func run(command string) error {
 			"  export DATABASE_URL='postgres://USER:PASSWORD@localhost:5432/DATABASE?sslmode=disable'\n" +
 			"  go run . migrate && go run . serve")
 	}
+	if _, err := pq.NewConfig(os.Getenv("DATABASE_URL")); err != nil {
+		// What lib/pq says of it has pieces of the password in it.
+		return errors.New("DATABASE_URL can't be read as postgres://USER:PASSWORD@HOST:PORT/DATABASE\n" +
+			"In a password, / ? # @ : % and blanks are written as %2F %3F %23 %40 %3A %25 and %20")
+	}
 	switch command {
 	case "", "serve":
 		return routes().Run(cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"))
@@ -55,6 +63,7 @@ func run(command string) error {
 }
 
 func routes() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	r := gin.Default()
 	r.POST("/users", withDB(signUp))
 	r.POST("/sessions", withDB(logIn))
@@ -113,6 +122,10 @@ type Order struct {
 	CreatedAt  time.Time `json:"created_at" db:"created_at"`
 }
 
+// normalEmail is the form in which an address is stored and looked for. People write
+// theirs in small letters and in capitals, and mean the same account.
+func normalEmail(address string) string { return strings.ToLower(address) }
+
 type credentials struct {
 	Email    string `json:"email" binding:"required"`
 	Password string `json:"password" binding:"required"`
@@ -130,7 +143,7 @@ func signUp(c *gin.Context, db *sqlx.DB) {
 		return
 	}
 	var user User
-	err = db.Get(&user, `INSERT INTO users (email, password_hash) VALUES ($1, $2) RETURNING *`, in.Email, string(hash))
+	err = db.Get(&user, `INSERT INTO users (email, password_hash) VALUES ($1, $2) RETURNING *`, normalEmail(in.Email), string(hash))
 	if pq.As(err, pqerror.UniqueViolation) != nil {
 		refuse(c, http.StatusConflict, "this e-mail address is taken")
 		return
@@ -159,7 +172,7 @@ func logIn(c *gin.Context, db *sqlx.DB) {
 		return
 	}
 	var user User
-	err := db.Get(&user, `SELECT * FROM users WHERE email = $1`, in.Email)
+	err := db.Get(&user, `SELECT * FROM users WHERE email = $1`, normalEmail(in.Email))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		fail(c, err)
 		return
@@ -358,7 +371,7 @@ func getOrder(c *gin.Context, db *sqlx.DB) {
 		return
 	}
 	var order Order
-	err := db.Get(&order, `SELECT * FROM orders WHERE id = $1 AND user_id = $2`, id, c.GetInt64(userID))
+	err := db.Get(&order, `SELECT * FROM orders WHERE id = $1 AND user_id = $2`, id, loggedIn(c))
 	if err != nil {
 		fail(c, err)
 		return
@@ -369,7 +382,7 @@ func getOrder(c *gin.Context, db *sqlx.DB) {
 // myOrders answers the orders of whoever is logged in, the newest first.
 func myOrders(c *gin.Context, db *sqlx.DB) {
 	orders := []Order{}
-	err := db.Select(&orders, `SELECT * FROM orders WHERE user_id = $1 ORDER BY id DESC`, c.GetInt64(userID))
+	err := db.Select(&orders, `SELECT * FROM orders WHERE user_id = $1 ORDER BY id DESC`, loggedIn(c))
 	if err != nil {
 		fail(c, err)
 		return
@@ -389,6 +402,10 @@ func myOrders(c *gin.Context, db *sqlx.DB) {
 // userID is where requireLogin leaves the id of whoever is logged in.
 const userID = "userID"
 
+// loggedIn returns the id of whoever is logged in. On a route without requireLogin, it
+// panics: whoever forgets that gets a 500, and not the orders of a user 0.
+func loggedIn(c *gin.Context) int64 { return c.MustGet(userID).(int64) }
+
 func requireLogin(c *gin.Context) {
 	sessions.Lock()
 	id, ok := sessions.userIDs[bearerToken(c)]
@@ -400,14 +417,19 @@ func requireLogin(c *gin.Context) {
 	c.Set(userID, id)
 }
 
+// bearerToken is the token that came with a request, "" for none. The name of the scheme
+// may be written in small letters too (RFC 9110, section 11.1).
 func bearerToken(c *gin.Context) string {
-	token, _ := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
 	return token
 }
 
 func currentUser(c *gin.Context, db *sqlx.DB) (User, error) {
 	var user User
-	err := db.Get(&user, `SELECT * FROM users WHERE id = $1`, c.GetInt64(userID))
+	err := db.Get(&user, `SELECT * FROM users WHERE id = $1`, loggedIn(c))
 	return user, err
 }
 
@@ -470,21 +492,50 @@ func sendMail(to, subject, text string) error {
 		log.Printf("SMTP_ADDR is not set: no mail to %s", to)
 		return nil
 	}
-	const from = "tickets@boxoffice.example"
-	message := fmt.Sprintf("From: %s\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
-		from, to, mime.QEncoding.Encode("utf-8", subject), text)
-	return smtp.SendMail(server, nil, from, []string{to}, []byte(message))
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	message := mail.NewMsg()
+	if err := errors.Join(message.From("tickets@boxoffice.example"), message.To(to)); err != nil {
+		return err
+	}
+	message.Subject(subject)
+	message.SetBodyString(mail.TypeTextPlain, text)
+	client, err := mail.NewClient(host, mail.WithPort(number), mail.WithTLSPolicy(mail.TLSOpportunistic))
+	if err != nil {
+		return err
+	}
+	return client.DialAndSend(message)
 }
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// migrate brings the database's schema up to date. Of several that do so at once, one
+// works; the others look once a second whether it is done, for ten minutes.
 func migrate() error {
 	db, err := sqlx.Connect("postgres", os.Getenv("DATABASE_URL"))
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
 	defer db.Close()
-	goose.SetBaseFS(migrations)
-	return goose.Up(db.DB, "migrations")
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db.DB, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(context.Background())
+	return err
 }

@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -55,6 +57,93 @@ func TestDomainStandsAlone(t *testing.T) {
 	requireNoPath(t, module, module[i], slices.Concat(sqlLibraries, httpLibraries),
 		"package boxoffice reaches neither gin nor sqlx nor lib/pq nor database/sql",
 		"Rules that know HTTP or SQL must be rewritten with each change of either, and a worker or a command can't use them.")
+}
+
+// What is wired in main is as far from the layers as anything, and nobody looks for SQL or a
+// route there.
+func TestMainOnlyPutsTogether(t *testing.T) {
+	t.Parallel()
+	for _, p := range listModule(t) {
+		if p.Name != "main" {
+			continue
+		}
+		for _, path := range p.Imports {
+			lab.Require(t, !within(path, slices.Concat(sqlLibraries, httpLibraries)), lab.Finding{
+				Measured: fmt.Sprintf("%s imports %s", p.file(path), path),
+				Expected: "package main makes the parts, and hands them to each other",
+				Why:      "SQL that comes to a handler through a function of main is SQL in a handler, by a longer way. No test reaches it without the whole program.",
+			})
+		}
+	}
+}
+
+// A handler that has the service has its store as well, if the service shows it.
+func TestHandlersAskTheService(t *testing.T) {
+	lab.Task(t, 1)
+	t.Parallel()
+	for _, p := range listModule(t) {
+		if p.Name == "main" || p.Name != "httpapi" && !p.imports(httpLibraries) {
+			continue
+		}
+		p.walk(t, func(file string, line int, node ast.Node) {
+			selector, ok := node.(*ast.SelectorExpr)
+			lab.Require(t, !ok || selector.Sel.Name != "Store", lab.Finding{
+				Measured: fmt.Sprintf("line %d of %s uses the service's Store", line, file),
+				Expected: "a handler asks the service",
+				Why:      "What goes past the service goes past the rules: whose order it is, how many tickets, whether the evening has begun.",
+			})
+		})
+	}
+}
+
+// The till at the door sells without HTTP.
+func TestDomainKnowsNoStatuses(t *testing.T) {
+	t.Parallel()
+	statuses := []string{"400", "401", "403", "404", "409", "410", "412", "422", "429", "500", "503"}
+	for _, p := range listModule(t) {
+		if p.Name != "boxoffice" {
+			continue
+		}
+		const why = "Which status an error has is for HTTP to say, in one place. A till, a worker and a command have other ways to say no."
+		lab.Require(t, !slices.Contains(p.Imports, "net/http"), lab.Finding{
+			Measured: p.file("net/http") + " imports net/http",
+			Expected: "package boxoffice doesn't know that it is asked over HTTP",
+			Why:      why,
+		})
+		p.walk(t, func(file string, line int, node ast.Node) {
+			number, ok := node.(*ast.BasicLit)
+			lab.Require(t, !ok || !slices.Contains(statuses, number.Value), lab.Finding{
+				Measured: fmt.Sprintf("line %d of %s has the number %s, which is a status of HTTP", line, file, literal(number)),
+				Expected: "errors with names, and a table in httpapi that knows their statuses",
+				Why:      why,
+			})
+		})
+	}
+}
+
+func literal(number *ast.BasicLit) string {
+	if number == nil {
+		return ""
+	}
+	return number.Value
+}
+
+// walk visits all that is written in the package's files.
+func (p goPackage) walk(t *testing.T, visit func(file string, line int, node ast.Node)) {
+	t.Helper()
+	replaced := overlay()
+	for _, name := range p.GoFiles {
+		path := filepath.Join(p.Dir, name)
+		files := token.NewFileSet()
+		parsed, err := parser.ParseFile(files, cmp.Or(replaced[path], path), nil, parser.SkipObjectResolution)
+		require.NoError(t, err, "read %s", path)
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			if node != nil {
+				visit(filepath.Join(filepath.Base(p.Dir), name), files.Position(node.Pos()).Line, node)
+			}
+			return true
+		})
+	}
 }
 
 // requireNoPath demands that none of the libraries can be reached from a package

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // requireFields demands a 400 that names these fields, each with a word on it, and
@@ -48,11 +50,12 @@ func TestSignUpNamesEachWrongField(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	signUp := func(email, password any) *lab.Response {
-		return app.Do(lab.POST("/users", body{"email": email, "password": password}))
+		return app.Do(lab.POST("/users", lab.Body{"email": email, "password": password}))
 	}
 	requireFields(t, signUp("not an address", "short"), "email", "password")
-	requireFields(t, app.Do(lab.POST("/users", body{})), "email", "password")
+	requireFields(t, app.Do(lab.POST("/users", lab.Body{})), "email", "password")
 	requireFields(t, signUp("ann@example.com", "short"), "password")
+	requireFields(t, signUp("ann@example.com", strings.Repeat("p", 7)), "password")
 	requireFields(t, signUp("ann@example.com", strings.Repeat("p", 73)), "password")
 	answer := signUp("ann@example.com", strings.Repeat("ö", 40))
 	lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
@@ -66,7 +69,10 @@ func TestSignUpNamesEachWrongField(t *testing.T) {
 		requireFields(t, signUp(email, "long enough"), "email")
 	}
 	requireFields(t, signUp(17, "long enough"), "email")
-	signUp("ann@example.com", "long enough").Expect(http.StatusCreated, "Nothing is wrong with this one.")
+	for _, length := range []int{8, 72} {
+		signUp(fmt.Sprintf("ann%d@example.com", length), strings.Repeat("p", length)).
+			Expect(http.StatusCreated, fmt.Sprintf("A password may have from 8 to 72 bytes, and this one has %d.", length))
+	}
 }
 
 func TestOrderNamesTheWrongField(t *testing.T) {
@@ -74,10 +80,10 @@ func TestOrderNamesTheWrongField(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	token := app.LogIn(lab.Buyer)
-	for _, quantity := range []any{0, -1, "two", 1.5, true} {
-		requireFields(t, app.Do(orderOf(lab.OnSale, quantity).As(token)), "quantity")
+	for _, quantity := range []any{0, -1, "two", 0.5, 1.5, true} {
+		requireFields(t, app.Do(lab.OrderOf(lab.OnSale, quantity).As(token)), "quantity")
 	}
-	requireFields(t, app.Do(lab.POST("/events/42/orders", body{}).As(token)), "quantity")
+	requireFields(t, app.Do(lab.POST("/events/42/orders", lab.Body{}).As(token)), "quantity")
 }
 
 func TestEventChangesAreChecked(t *testing.T) {
@@ -85,20 +91,55 @@ func TestEventChangesAreChecked(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	token := app.LogIn(lab.Organiser)
-	change := func(change body) *lab.Response { return app.Do(lab.PATCH("/events/42", change).As(token)) }
+	change := func(change lab.Body) *lab.Response { return app.Do(lab.PATCH("/events/42", change).As(token)) }
 
-	var free eventAnswer
-	answer := change(body{"price_cents": 0}).Expect(http.StatusOK, "A concert may be free. Zero is a price; only no price at all is none.").JSON(&free)
+	var free contract.Event
+	answer := change(lab.Body{"price_cents": 0}).Expect(http.StatusOK, "A concert may be free. Zero is a price; only no price at all is none.").JSON(&free)
 	lab.Require(t, free.PriceCents == 0 && free.Title == lab.OnSale.Title, lab.Finding{
 		Measured: fmt.Sprintf("a change to the price 0 gave the price %d and the title %q", free.PriceCents, free.Title),
 		Expected: fmt.Sprintf("the price 0 and the title as before: %q", lab.OnSale.Title),
 		Why:      "What the body names is changed, what it leaves out is not. Zero is named.",
 		Try:      answer.Curl(),
 	})
-	requireFields(t, change(body{"price_cents": -1}), "price_cents")
-	requireFields(t, change(body{"price_cents": "free"}), "price_cents")
-	requireFields(t, change(body{"title": ""}), "title")
-	requireFields(t, change(body{"title": "", "price_cents": -1}), "price_cents", "title")
+	requireFields(t, change(lab.Body{"price_cents": -1}), "price_cents")
+	requireFields(t, change(lab.Body{"price_cents": "free"}), "price_cents")
+	requireFields(t, change(lab.Body{"title": ""}), "title")
+	requireFields(t, change(lab.Body{"title": "", "price_cents": -1}), "price_cents", "title")
+}
+
+// goWords are those that encoding/json puts into its errors.
+var goWords = regexp.MustCompile(`(?i)\bgo\b|json:|unmarshal|struct|\bu?int(8|16|32|64)?\b|float(32|64)|\bbool\b|\[\]|map\[|interface|\bnil\b`)
+
+func TestWrongTypesAreToldInPlainWords(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	buyer, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
+	for _, wrong := range []any{"two", true, 1.5, []int{1}, lab.Body{"of": 1}} {
+		for field, request := range map[string]*lab.Request{
+			"quantity":    lab.OrderOf(lab.OnSale, wrong).As(buyer),
+			"price_cents": lab.PATCH("/events/42", lab.Body{"price_cents": wrong}).As(organiser),
+		} {
+			requirePlainWords(t, app.Do(request), field)
+		}
+	}
+	for _, wrong := range []any{17, true, []string{"ann@example.com"}, lab.Body{"of": 1}} {
+		requirePlainWords(t, app.Do(lab.POST("/users", lab.Body{"email": wrong, "password": "long enough"})), "email")
+		requirePlainWords(t, app.Do(lab.POST("/sessions", lab.Body{"email": lab.Buyer.Email, "password": wrong})), "password")
+	}
+}
+
+// requirePlainWords demands a 400 that names the field, in words that its client knows.
+func requirePlainWords(t *testing.T, answer *lab.Response, field string) {
+	t.Helper()
+	requireFields(t, answer, field)
+	told := goWords.FindString(string(answer.Body))
+	lab.Require(t, told == "", lab.Finding{
+		Measured: fmt.Sprintf("a 400 tells the client %q: %s", told, excerpt(answer.Body)),
+		Expected: "what the field takes, in the words of JSON: a string, a whole number, true or false, a list, an object",
+		Why:      "Whoever calls you writes JavaScript or Swift, and knows neither an int64 nor a struct. And what your code is made of is nobody's business.",
+		Try:      answer.Curl(),
+	})
 }
 
 func TestListNamesTheWrongParts(t *testing.T) {
@@ -120,9 +161,9 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 		request *lab.Request
 		unknown string
 	}{
-		{lab.POST("/events/42/orders", body{"quantity": 1, "total_cents": 1}).As(token), "total_cents"},
-		{lab.POST("/users", body{"email": "ann@example.com", "password": "long enough", "role": "organiser"}), "role"},
-		{lab.PATCH("/events/42", body{"price": 100}).As(app.LogIn(lab.Organiser)), "price"},
+		{lab.POST("/events/42/orders", lab.Body{"quantity": 1, "total_cents": 1}).As(token), "total_cents"},
+		{lab.POST("/users", lab.Body{"email": "ann@example.com", "password": "long enough", "role": "organiser"}), "role"},
+		{lab.PATCH("/events/42", lab.Body{"price": 100}).As(app.LogIn(lab.Organiser)), "price"},
 	} {
 		answer := app.Do(c.request).Expect(http.StatusBadRequest,
 			"Whoever sends "+c.unknown+" believes that it does something. A 2xx tells them that it did.")
@@ -244,9 +285,10 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	app := lab.Start(t)
 	for _, request := range []*lab.Request{
 		lab.GET("/events?q=%%00"), lab.GET("/events?q=%%ff%%fe"), lab.GET("/events?city=%%00"), lab.GET("/events?city=Br%%fcnn"),
-		lab.POST("/users", body{"email": "ann\x00@example.com", "password": "long enough"}),
-		lab.POST("/users", body{"email": letters(10_000) + "@example.com", "password": "long enough"}),
-		lab.POST("/sessions", body{"email": "ann\x00@example.com", "password": "long enough"}),
+		lab.POST("/users", lab.Body{"email": "ann\x00@example.com", "password": "long enough"}),
+		lab.POST("/users", lab.Body{"email": letters(10_000) + "@example.com", "password": "long enough"}),
+		lab.POST("/sessions", lab.Body{"email": "ann\x00@example.com", "password": "long enough"}),
+		lab.PATCH("/events/42", lab.Body{"title": "Moved\x00indoors"}).As(app.LogIn(lab.Organiser)),
 	} {
 		answer := app.Do(request)
 		lab.Require(t, answer.Status < http.StatusInternalServerError, lab.Finding{

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // forgery is an app with two instances, a real token of the buyer, and what is needed
@@ -22,14 +23,15 @@ type forgery struct {
 	*forger
 	app   *lab.App
 	real  string
-	buyer userAnswer
+	buyer contract.User
 }
 
 // startForgery proves first that both instances take the real token: where every
-// token is refused, it is easy to refuse a false one.
+// token is refused, it is easy to refuse a false one. They log as in production: what is
+// checked at LOG_LEVEL=debug alone isn't checked.
 func startForgery(t *testing.T) *forgery {
 	t.Helper()
-	app := start(t)
+	app := lab.Start(t, lab.Instances(2))
 	f := &forgery{app: app, real: logInAt(app, lab.Buyer, 0)}
 	const when = "the real token, before any false one (task 1 comes first)"
 	requireMe(t, app, f.real, 0, lab.Buyer, when, itsOwn)
@@ -103,14 +105,14 @@ func TestUnsignedTokensAreRefused(t *testing.T) {
 	const why = "The sender writes the header, so the sender would choose that nothing is checked. With this, anybody is anybody."
 	signature := f.real[strings.LastIndex(f.real, ".")+1:]
 	for _, alg := range []string{"none", "None", "NONE", "nOnE", "", "null"} {
-		unsigned := forge(t, body{"alg": alg, "typ": "JWT"}, f.claims, nil)
+		unsigned := forge(t, fields{"alg": alg, "typ": "JWT"}, f.claims, nil)
 		f.requireRefused(t, unsigned, fmt.Sprintf("an unsigned token (alg is %q)", alg), why)
 		f.requireRefused(t, strings.TrimSuffix(unsigned, "."), fmt.Sprintf("an unsigned token of two parts (alg is %q)", alg), why)
 		f.requireRefused(t, unsigned+signature, fmt.Sprintf("a token with alg %q and the signature of another", alg), why)
 	}
 	unsigned := segment(t, f.claims)
-	f.requireRefused(t, segment(t, body{"typ": "JWT"})+"."+unsigned+".", "an unsigned token (no alg at all)", why)
-	f.requireRefused(t, segment(t, body{"alg": f.alg})+"."+unsigned+".", fmt.Sprintf("an unsigned token (alg is %q, the signature is empty)", f.alg), why)
+	f.requireRefused(t, segment(t, fields{"typ": "JWT"})+"."+unsigned+".", "an unsigned token (no alg at all)", why)
+	f.requireRefused(t, segment(t, fields{"alg": f.alg})+"."+unsigned+".", fmt.Sprintf("an unsigned token (alg is %q, the signature is empty)", f.alg), why)
 }
 
 func TestOtherKeysAndAlgorithmsAreRefused(t *testing.T) {
@@ -119,11 +121,11 @@ func TestOtherKeysAndAlgorithmsAreRefused(t *testing.T) {
 	f := startForgery(t)
 	issuer, _ := f.claims["iss"].(string)
 	for _, key := range []string{"", "secret", issuer, "boxoffice", "TOKEN_SECRET", "changeme", strings.Repeat("0", 32), f.app.TokenSecret[:16]} {
-		f.requireRefused(t, forge(t, body{"alg": f.alg, "typ": "JWT"}, f.claims, []byte(key)),
+		f.requireRefused(t, forge(t, fields{"alg": f.alg, "typ": "JWT"}, f.claims, []byte(key)),
 			fmt.Sprintf("a token signed with the key %q", key),
 			"Lists of such keys are tried on every API that is found. A secret that can be guessed, or that stands in the code, is none.")
 	}
-	f.requireRefused(t, forge(t, body{"alg": f.alg, "typ": "JWT", "kid": "../../../dev/null"}, f.claims, nil),
+	f.requireRefused(t, forge(t, fields{"alg": f.alg, "typ": "JWT", "kid": "../../../dev/null"}, f.claims, nil),
 		"a token signed with an empty key, whose kid is ../../../dev/null", "The sender writes the header. It must not choose the key.")
 	f.requireRefused(t, f.withKeyInside(t), "a token that brings the key to check it with", "The sender writes the header. It must not choose the key.")
 
@@ -131,7 +133,7 @@ func TestOtherKeysAndAlgorithmsAreRefused(t *testing.T) {
 		if alg == f.alg {
 			continue
 		}
-		f.requireRefused(t, forge(t, body{"alg": alg, "typ": "JWT"}, f.claims, f.key),
+		f.requireRefused(t, forge(t, fields{"alg": alg, "typ": "JWT"}, f.claims, f.key),
 			fmt.Sprintf("a token signed with %s, where the API signs with %s", alg, f.alg),
 			"The sender chose the algorithm. Where that is allowed, one weak algorithm, or one key that two of them understand differently, opens the door.")
 	}
@@ -142,8 +144,8 @@ func (f *forgery) withKeyInside(t *testing.T) string {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
-	jwk := body{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public)}
-	content := segment(t, body{"alg": "EdDSA", "typ": "JWT", "jwk": jwk}) + "." + segment(t, f.claims)
+	jwk := fields{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public)}
+	content := segment(t, fields{"alg": "EdDSA", "typ": "JWT", "jwk": jwk}) + "." + segment(t, f.claims)
 	return content + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(content)))
 }
 
@@ -160,25 +162,54 @@ func TestSignatureIsNotEnough(t *testing.T) {
 	)
 	type change struct {
 		what, why string
-		claims    body
+		claims    fields
 	}
 	changes := []change{
-		{"a rightly signed token without exp", forEver, f.with(body{"exp": nil})},
-		{"a rightly signed token that expired an hour ago", forEver, f.with(body{"exp": time.Now().Add(-time.Hour).Unix()})},
-		{"a rightly signed token whose exp is 0", forEver, f.with(body{"exp": 0})},
-		{"a rightly signed token whose exp is no number", forEver, f.with(body{"exp": "never"})},
-		{"a rightly signed token for another service (aud)", notForUs, f.with(body{"aud": "newsletter"})},
-		{"a rightly signed token for other services (aud)", notForUs, f.with(body{"aud": []string{"newsletter", "wiki"}})},
-		{"a rightly signed token that is for nobody (no aud)", notForUs, f.with(body{"aud": nil})},
+		{"a rightly signed token without exp", forEver, f.with(fields{"exp": nil})},
+		{"a rightly signed token that expired an hour ago", forEver, f.with(fields{"exp": time.Now().Add(-time.Hour).Unix()})},
+		{"a rightly signed token whose exp is 0", forEver, f.with(fields{"exp": 0})},
+		{"a rightly signed token whose exp is no number", forEver, f.with(fields{"exp": "never"})},
+		{"a rightly signed token for another service (aud)", notForUs, f.with(fields{"aud": "newsletter"})},
+		{"a rightly signed token for other services (aud)", notForUs, f.with(fields{"aud": []string{"newsletter", "wiki"}})},
+		{"a rightly signed token that is for nobody (no aud)", notForUs, f.with(fields{"aud": nil})},
 	}
 	if f.claims["iss"] != nil { // some designs do without
 		changes = append(changes,
-			change{"a rightly signed token that another service issued (iss)", notByUs, f.with(body{"iss": "newsletter"})},
-			change{"a rightly signed token that nobody issued (no iss)", notByUs, f.with(body{"iss": nil})})
+			change{"a rightly signed token that another service issued (iss)", notByUs, f.with(fields{"iss": "newsletter"})},
+			change{"a rightly signed token that nobody issued (no iss)", notByUs, f.with(fields{"iss": nil})})
+		for _, near := range nearly(f.claims["iss"]) {
+			changes = append(changes, change{fmt.Sprintf("a rightly signed token whose iss is %q", near), notByUs, f.with(fields{"iss": near})})
+		}
+	}
+	for _, near := range nearly(f.claims["aud"]) {
+		changes = append(changes,
+			change{fmt.Sprintf("a rightly signed token whose aud is %q", near), notForUs, f.with(fields{"aud": near})},
+			change{fmt.Sprintf("a rightly signed token whose aud is [%q]", near), notForUs, f.with(fields{"aud": []string{near}})})
 	}
 	for _, changed := range changes {
 		f.requireRefused(t, f.token(t, changed.claims), changed.what, changed.why)
 	}
+}
+
+// nearly are names that aren't the claim's, and look like it. Other stages and services of one house
+// are called so.
+func nearly(claim any) (names []string) {
+	if list, ok := claim.([]any); ok && len(list) > 0 {
+		claim = list[0]
+	}
+	ours, _ := claim.(string)
+	if ours == "" {
+		return nil
+	}
+	for _, near := range []string{
+		ours + "-staging", ours + ".example", ours + "/eu", ours + " ", "the-" + ours, "api." + ours, " " + ours,
+		ours[:len(ours)-1], ours[1:], strings.ToUpper(ours), "",
+	} {
+		if near != ours {
+			names = append(names, near)
+		}
+	}
+	return names
 }
 
 func TestChangedTokensAreRefused(t *testing.T) {
@@ -196,7 +227,7 @@ func TestChangedTokensAreRefused(t *testing.T) {
 		}
 	}
 	if len(segments) == 3 {
-		other := segment(t, f.with(body{"sub": fmt.Sprint(f.buyer.ID + 1)}))
+		other := segment(t, f.with(fields{"sub": fmt.Sprint(f.buyer.ID + 1)}))
 		f.requireRefused(t, strings.Join(replaced(segments, 1, other), "."), "a token with another user's id under the same signature", why)
 	}
 	f.requireRefused(t, f.real[:len(f.real)-1], "a token without its last character", why)
@@ -219,7 +250,7 @@ func TestChangedTokensAreRefused(t *testing.T) {
 		"a token with 20,000 bytes in front": strings.Repeat("A", 20_000) + f.real,
 		"SQL as token":                       "' OR '1'='1",
 		"a pattern of Redis keys as token":   "*",
-		"a token whose claims are a list":    segment(t, body{"alg": f.alg}) + "." + segment(t, []int{1}) + "." + segments[len(segments)-1],
+		"a token whose claims are a list":    segment(t, fields{"alg": f.alg}) + "." + segment(t, []int{1}) + "." + segments[len(segments)-1],
 		"a token whose header is a list":     segment(t, []int{1}) + "." + segments[len(segments)/2] + "." + segments[len(segments)-1],
 	} {
 		f.requireRefused(t, token, what, garbage)
@@ -246,7 +277,7 @@ func TestIdentityComesFromTheTokenAlone(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	f := startForgery(t)
-	var other userAnswer
+	var other contract.User
 	meAt(f.app, logInAt(f.app, lab.OtherBuyer, 1), 0).JSON(&other)
 	id := fmt.Sprint(other.ID)
 
@@ -258,7 +289,7 @@ func TestIdentityComesFromTheTokenAlone(t *testing.T) {
 			Why:      "Anybody can send a header. A proxy that sets it, and removes what clients send, can be passed by.",
 			Try:      answer.Curl(),
 		})
-		var me userAnswer
+		var me contract.User
 		f.app.Do(lab.GET("/me").As(f.real).Header(header, id).On(1)).Expect(http.StatusOK, "The token is valid.").JSON(&me)
 		lab.Require(t, me.ID == f.buyer.ID, lab.Finding{
 			Measured: fmt.Sprintf("GET /me with the token of user %d and %s: %s answered user %d", f.buyer.ID, header, id, me.ID),

@@ -57,7 +57,7 @@ func serve(cfg config) error {
 	if err != nil {
 		return err
 	}
-	// TODO(task 1): sessions that all instances know. redis.Open(cfg.redisURL) and
+	// TODO(task 1): sessions that all instances know. redis.Open("REDIS_URL", cfg.redisURL) and
 	// cfg.tokenSecret are at hand.
 	// TODO(task 4): attempts that all instances count.
 	service := &boxoffice.Service{

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // Each of as many requests as there are connections has one, and goes on to its
@@ -18,27 +19,14 @@ func TestOneConnectionIsEnoughForARequest(t *testing.T) {
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
-	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
-	events := onSale(app, conns)
+	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+	events := contract.OnSale(t, app, conns)
 
 	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
 	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
 	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
-		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), body{"quantity": 1}).As(token)
+		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), lab.Body{"quantity": 1}).As(token)
 	})
-}
-
-// onSale returns n events that have tickets left.
-func onSale(app *lab.App, n int) []int64 {
-	var page pageAnswer
-	app.Do(lab.GET("/events?limit=100")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
-	var found []int64
-	for _, event := range page.Events {
-		if event.Remaining > 0 && len(found) < n {
-			found = append(found, event.ID)
-		}
-	}
-	return found
 }
 
 // requireOneConnection sends n requests, holds all of them at their first statement
@@ -47,15 +35,15 @@ func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, re
 	t.Helper()
 	gate := app.Postgres.Hold(first)
 	defer gate.Open()
-	pending := begin(app, n, request)
+	pending := app.BeginAll(n, request)
 	arrived := func(g *lab.Gate) func() bool {
 		return func() bool { return g.Hits() >= n || allDone(pending) }
 	}
-	within(patience, arrived(gate))
+	lab.Within(patience, arrived(gate))
 	next := app.Postgres.Hold(lab.Work)
 	defer next.Open()
 	gate.Open()
-	goesOn := within(patience, arrived(next))
+	goesOn := lab.Within(patience, arrived(next))
 	stats := app.Postgres.Stats()
 	lab.Require(t, goesOn, lab.Finding{
 		Measured: fmt.Sprintf("%d times %s at once, with DB_MAX_CONNS=%d: after their first query they wait for ever, with %d connections open and no query running on %d of them",
@@ -63,14 +51,14 @@ func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, re
 		Expected: "each request goes on with the connection that it has",
 		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same. It takes just as many requests as there are connections, and nobody ever gets any further.",
 	})
-	few := allDone(pending) || within(patience, func() bool { return app.Postgres.Stats().Open <= n })
+	few := allDone(pending) || lab.Within(patience, func() bool { return app.Postgres.Stats().Open <= n })
 	lab.Require(t, few, lab.Finding{
 		Measured: fmt.Sprintf("%d times %s at once: between their first query and their second, they have %d connections open", n, request(0), app.Postgres.Stats().Open),
 		Expected: fmt.Sprintf("%d: no request holds more than one", n),
 		Why:      "Whoever holds a connection and asks for another waits for somebody who does the same, once the pool has a limit. Nobody ever gets any further.",
 	})
 	next.Open()
-	for _, answer := range end(pending) {
+	for _, answer := range lab.WaitAll(pending, 2*patience) {
 		lab.Require(t, answer.Status < 300, lab.Finding{
 			Measured: fmt.Sprintf("%d times %s at once: one of them answered %d", n, request(0), answer.Status),
 			Expected: "a success for each of them",
@@ -92,7 +80,7 @@ func allDone(pending []*lab.Pending) bool {
 func refuse(t *testing.T, app *lab.App, number int, r *lab.Request) *lab.Response {
 	t.Helper()
 	pending := app.Begin(r)
-	answered := within(patience, func() bool {
+	answered := lab.Within(patience, func() bool {
 		select {
 		case <-pending.Done():
 			return true
@@ -116,7 +104,7 @@ const whyWhole = "A connection that isn't given back is lost for everybody else.
 // them at the same time.
 func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 	t.Helper()
-	resting := within(patience, func() bool {
+	resting := lab.Within(patience, func() bool {
 		s := app.Postgres.Stats()
 		return s.Busy == 0 && s.InTransaction == 0 && s.Open <= n
 	})
@@ -128,22 +116,22 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 	})
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
-	pending := begin(app, n, me(token))
-	all := within(patience, func() bool { return gate.Hits() >= n })
+	pending := app.BeginAll(n, me(token))
+	all := lab.Within(patience, func() bool { return gate.Hits() >= n })
 	lab.Require(t, all, lab.Finding{
 		Measured: fmt.Sprintf("%s, %d requests come at once, and %d of them get a connection", after, n, gate.Hits()),
 		Expected: fmt.Sprintf("all %d (DB_MAX_CONNS=%d)", n, n),
 		Why: "A connection that nobody can have was not given back, or its holder waits for another one, which is lost as well. " +
 			"Once DB_MAX_CONNS of them are gone, the API answers nobody.",
 	})
-	tooMany := !within(patience, func() bool { return app.Postgres.Stats().Open <= n })
+	tooMany := !lab.Within(patience, func() bool { return app.Postgres.Stats().Open <= n })
 	lab.Require(t, !tooMany, lab.Finding{
 		Measured: fmt.Sprintf("%s, %d requests at once have %d connections open", after, n, app.Postgres.Stats().Open),
 		Expected: fmt.Sprintf("%d: one for each of them, and none for those that ended long ago", n),
 		Why:      whyWhole,
 	})
 	gate.Open()
-	requireAll(t, end(pending), after)
+	requireAll(t, lab.WaitAll(pending, 2*patience), after)
 }
 
 func TestRefusedOrdersGiveConnectionsBack(t *testing.T) {
@@ -153,8 +141,8 @@ func TestRefusedOrdersGiveConnectionsBack(t *testing.T) {
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
 	for i := range 6 {
-		refuse(t, app, 2*i+1, orderOf(lab.SoldOut, 1).As(token)).Expect(http.StatusConflict, "Nothing is left.")
-		refuse(t, app, 2*i+2, orderOf(lab.FewLeft, lab.FewLeft.Remaining+1).As(token)).Expect(http.StatusConflict, "Not that many are left.")
+		refuse(t, app, 2*i+1, lab.OrderOf(lab.SoldOut, 1).As(token)).Expect(http.StatusConflict, "Nothing is left.")
+		refuse(t, app, 2*i+2, lab.OrderOf(lab.FewLeft, lab.FewLeft.Remaining+1).As(token)).Expect(http.StatusConflict, "Not that many are left.")
 	}
 	requireWhole(t, app, conns, token, "after 12 orders for which too few tickets were left")
 }
@@ -166,7 +154,7 @@ func TestFailedQueriesGiveConnectionsBack(t *testing.T) {
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
-	app.Do(orderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
 
 	execute(t, app, `ALTER TABLE venues RENAME TO places`)
 	for i := range 6 {
@@ -176,9 +164,9 @@ func TestFailedQueriesGiveConnectionsBack(t *testing.T) {
 	execute(t, app, `ALTER TABLE places RENAME TO venues`)
 	requireWhole(t, app, conns, token, "after 12 lists that broke off in the middle, since a query failed")
 
-	refuseWrites(t, app, "orders")
+	app.RefuseWrites("orders")
 	for i := range 12 {
-		refuse(t, app, i+1, orderOf(lab.OnSale, 1).As(token))
+		refuse(t, app, i+1, lab.OrderOf(lab.OnSale, 1).As(token))
 	}
 	requireWhole(t, app, conns, token, "after 12 orders whose INSERT the database refused")
 }
@@ -196,26 +184,26 @@ func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
 	failures := []func() *lab.Request{
-		func() *lab.Request { return orderOf(lab.SoldOut, 1).As(token) },
-		func() *lab.Request { return orderOf(lab.Past, 1).As(token) },
-		func() *lab.Request { return orderOf(lab.OnSale, 99).As(token) },
-		func() *lab.Request { return orderOf(lab.OnSale, "two").As(token) },
-		func() *lab.Request { return lab.POST("/events/999999999/orders", body{"quantity": 1}).As(token) },
+		func() *lab.Request { return lab.OrderOf(lab.SoldOut, 1).As(token) },
+		func() *lab.Request { return lab.OrderOf(lab.Past, 1).As(token) },
+		func() *lab.Request { return lab.OrderOf(lab.OnSale, 99).As(token) },
+		func() *lab.Request { return lab.OrderOf(lab.OnSale, "two").As(token) },
+		func() *lab.Request { return lab.POST("/events/999999999/orders", lab.Body{"quantity": 1}).As(token) },
 		func() *lab.Request { return lab.GET("/events/999999999") },
 		func() *lab.Request { return lab.GET("/events/abc") },
 		func() *lab.Request { return lab.GET("/orders/999999999").As(token) },
 		func() *lab.Request {
-			return lab.POST("/users", body{"email": lab.Buyer.Email, "password": "a long pass phrase"})
+			return lab.POST("/users", lab.Body{"email": lab.Buyer.Email, "password": "a long pass phrase"})
 		},
 		func() *lab.Request {
-			return lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), body{"title": "Mine"}).As(token)
+			return lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), lab.Body{"title": "Mine"}).As(token)
 		},
 	}
 	for i := range 90 {
 		refuse(t, app, i+1, failures[i%len(failures)]())
 	}
 	for range 5 {
-		leave(t, app, orderOf(lab.OnSale, 1).As(token), inTransaction)
+		leave(t, app, lab.OrderOf(lab.OnSale, 1).As(token), inTransaction)
 		leave(t, app, lab.GET("/me/orders").As(token), lab.Touches("orders"))
 	}
 	requireWhole(t, app, conns, token, "after 90 refused requests and 10 whose client left in the middle")
@@ -230,7 +218,7 @@ func leave(t *testing.T, app *lab.App, r *lab.Request, match lab.Match) {
 	gate := app.Postgres.Hold(match)
 	defer gate.Open()
 	pending := app.Begin(r)
-	within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+	lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 	pending.Leave()
 	<-pending.Done()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 const tryPages = `curl -s 'localhost:8080/events?limit=2' | tail -c 150     (its next is the cursor of the page behind it)`
@@ -26,16 +27,16 @@ func walk(t *testing.T, app *lab.App, path string, most int, meanwhile func(firs
 	t.Helper()
 	cursor := ""
 	for number := range most {
-		var page pageAnswer
+		var page contract.Page
 		app.Do(lab.GET("%s%s", path, cursor)).
 			Expect(http.StatusOK, "The next of a page is the cursor of the one after it.").JSON(&page)
-		seen = append(seen, ids(page.Events)...)
+		seen = append(seen, contract.IDs(page.Events)...)
 		if page.Next == "" {
 			return seen
 		}
 		cursor = "&cursor=" + url.QueryEscape(page.Next)
 		if number == 0 {
-			meanwhile(ids(page.Events))
+			meanwhile(contract.IDs(page.Events))
 		}
 	}
 	again := 0
@@ -78,9 +79,9 @@ func TestPage400ReadsAsLittleAsPage1(t *testing.T) {
 }
 
 // requireReads demands that the page touches no more rows than that.
-func requireReads(t *testing.T, app *lab.App, path, page string, most int) []eventAnswer {
+func requireReads(t *testing.T, app *lab.App, path, page string, most int) []contract.Event {
 	t.Helper()
-	var found pageAnswer
+	var found contract.Page
 	answer, statements := asked(app, lab.GET("%s", path), "Anybody may see what is on.")
 	answer.JSON(&found)
 	rows, plans := 0, []string{}
@@ -157,6 +158,23 @@ func TestNothingIsSkipped(t *testing.T) {
 	})
 }
 
+// An organiser moves the last event of the page, and changes its price. Its reader's place in
+// the list is where it was.
+func TestPlaceStaysWhereItWas(t *testing.T) {
+	lab.Task(t, 3)
+	t.Parallel()
+	eachSort(t, func(t *testing.T, app *lab.App, path string, want []int64) {
+		seen := walk(t, app, path, 20, func(first []int64) {
+			_, err := app.DB().Exec(`UPDATE events SET starts_at = now() + interval '300 days', price_cents = 9000 WHERE id = $1`, first[len(first)-1])
+			require.NoError(t, err)
+		})
+		moved := want[6] // the last of the first page; it comes once more, at its new place
+		requireOnce(t, slices.DeleteFunc(seen, func(id int64) bool { return id == moved }),
+			slices.DeleteFunc(slices.Clone(want), func(id int64) bool { return id == moved }), nil,
+			fmt.Sprintf("behind page 1 of GET %s, its last event goes to the end of the list", path))
+	})
+}
+
 // requireOnce demands that the pages showed the wanted events in their order, and
 // perhaps some that came meanwhile.
 func requireOnce(t *testing.T, seen, want, meanwhile []int64, when string) {
@@ -218,7 +236,7 @@ func TestForeignCursorIsRefused(t *testing.T) {
 }
 
 func genuineCursor(app *lab.App, sort string) string {
-	var page pageAnswer
+	var page contract.Page
 	app.Do(lab.GET("/events?limit=3&sort=%s", sort)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
 	return page.Next
 }

@@ -60,7 +60,7 @@ func serve(cfg config) error {
 	if err != nil {
 		return err
 	}
-	shared, err := redis.Open(cfg.redisURL)
+	shared, err := redis.Open("REDIS_URL", cfg.redisURL)
 	if err != nil {
 		return err
 	}

@@ -11,14 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // What a list has to keep while its queries are written anew. These tests are guards:
 // they pass from the start.
 
 // find returns the list for the parameters.
-func find(app *lab.App, parameters, why string) (*lab.Response, []eventAnswer) {
-	var page pageAnswer
+func find(app *lab.App, parameters, why string) (*lab.Response, []contract.Event) {
+	var page contract.Page
 	answer := app.Do(lab.GET("/events?limit=100&%s", parameters)).Expect(http.StatusOK, why).JSON(&page)
 	return answer, page.Events
 }
@@ -31,15 +32,15 @@ func TestSearchFindsAnyPieceOfATitle(t *testing.T) {
 	for _, piece := range []string{"Olwenqua", "wenqu", "NQUA", "ua0: 50", "0% O", "f_k"} {
 		answer, found := find(app, "q="+url.QueryEscape(piece), why)
 		want := slices.DeleteFunc(slices.Clone(added), func(id int64) bool { return piece == "ua0: 50" && id != added[0] })
-		lab.Require(t, slices.Equal(ids(found), want), lab.Finding{
-			Measured: fmt.Sprintf("a search for %q finds the events %.200v", piece, ids(found)),
+		lab.Require(t, slices.Equal(contract.IDs(found), want), lab.Finding{
+			Measured: fmt.Sprintf("a search for %q finds the events %.200v", piece, contract.IDs(found)),
 			Expected: fmt.Sprintf("%v: those whose title has that in it, in letters of either case, and %% and _ meaning themselves", want),
 			Why:      why,
 			Try:      answer.Curl(),
 		})
 	}
 	answer, found := find(app, "q=q&sort=price_cents", why)
-	strangers := slices.DeleteFunc(slices.Clone(found), func(e eventAnswer) bool { return strings.Contains(strings.ToLower(e.Title), "q") })
+	strangers := slices.DeleteFunc(slices.Clone(found), func(e contract.Event) bool { return strings.Contains(strings.ToLower(e.Title), "q") })
 	lab.Require(t, len(found) >= len(added) && len(strangers) == 0, lab.Finding{
 		Measured: fmt.Sprintf("a search for one letter, q=q, finds %d events, %d of which have no q in the title", len(found), len(strangers)),
 		Expected: "those that have one",
@@ -54,14 +55,14 @@ func TestWhatHasBegunIsInNoList(t *testing.T) {
 	for _, sort := range []string{"starts_at", "price_cents"} {
 		path := "/events?q=last+call&limit=2&sort=" + sort
 		added := addShow(t, app, 6, `1, 'Last Call: Live', 'Be there.', now() + interval '7 days', 1000 + k, 50`)
-		var first, second pageAnswer
+		var first, second contract.Page
 		app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&first)
 		_, err := app.DB().Exec(`UPDATE events SET starts_at = now() - interval '1 minute' WHERE id = $1`, added[2])
 		require.NoError(t, err)
 		answer := app.Do(lab.GET("%s&cursor=%s", path, url.QueryEscape(first.Next))).
 			Expect(http.StatusOK, "The next of a page is the cursor of the one after it.").JSON(&second)
-		lab.Require(t, !slices.Contains(ids(second.Events), added[2]), lab.Finding{
-			Measured: fmt.Sprintf("event %d begins while page 1 of GET %s is looked at. Page 2 shows it: %v", added[2], path, ids(second.Events)),
+		lab.Require(t, !slices.Contains(contract.IDs(second.Events), added[2]), lab.Finding{
+			Measured: fmt.Sprintf("event %d begins while page 1 of GET %s is looked at. Page 2 shows it: %v", added[2], path, contract.IDs(second.Events)),
 			Expected: "the events to come alone, on each page, in each order",
 			Why:      "A cursor may be an hour old, or a bookmark from last week. What is on is a question for now.",
 			Try:      answer.Curl(),
@@ -110,4 +111,39 @@ func TestWhatClientsSendIsNoSQL(t *testing.T) {
 			Try:      answer.Curl(),
 		})
 	}
+}
+
+// What the seed is like on the day of the release, and what becomes of it.
+func TestCityIsWhereItsVenuesAre(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	app.Do(lab.GET("/events?limit=5&city=London")).Expect(http.StatusOK, "Fans look in their own city.")
+	addTown(t, app, town) // a city and a venue that weren't there when the API was started
+	requireTown(t, app, "starts_at", town, "Harpa", 3, "a new venue there has 3 events to come")
+
+	const renamed = "Reykjavik"
+	_, err := app.DB().Exec(`UPDATE venues SET city = $1, name = 'Harpa Concert Hall' WHERE city = $2`, renamed, town)
+	require.NoError(t, err)
+	requireTown(t, app, "starts_at", renamed, "Harpa Concert Hall", 3, "the venue of 3 events was renamed, and so was its city")
+	requireTown(t, app, "price_cents", town, "", 0, "its only venue is in a city of another name now")
+}
+
+// requireTown demands the events of a city, each at the venue. Nobody asks for a city twice in the
+// same order here: what has been answered may be remembered.
+func requireTown(t *testing.T, app *lab.App, sort, city, venue string, events int, when string) {
+	t.Helper()
+	var page contract.Page
+	answer := app.Do(lab.GET("/events?limit=50&sort=%s&city=%s", sort, url.QueryEscape(city))).Expect(http.StatusOK, "Fans look in their own city.").JSON(&page)
+	at := 0
+	for _, event := range page.Events {
+		if event.Venue.Name == venue && event.Venue.City == city {
+			at++
+		}
+	}
+	lab.Require(t, len(page.Events) == events && at == events, lab.Finding{
+		Measured: fmt.Sprintf("%s; the list of %s has %d events, %d of them at %q", when, city, len(page.Events), at, venue),
+		Expected: fmt.Sprintf("%d events, each at %q", events, venue),
+		Why:      "A copy of a city, or of a venue, is right on the day it is made. Whoever drives to the wrong town doesn't come again.",
+		Try:      answer.Curl(),
+	})
 }

@@ -16,6 +16,7 @@ type config struct {
 	databaseURL string        // DATABASE_URL
 	dbMaxConns  int           // DB_MAX_CONNS: connections to PostgreSQL, of this instance
 	redisURL    string        // REDIS_URL
+	cacheURL    string        // CACHE_URL: the Redis that remembers events; that of REDIS_URL when empty
 	cacheTTL    time.Duration // CACHE_TTL: how long events are remembered
 	cacheWait   time.Duration // CACHE_TIMEOUT: how long the cache may take
 	tokenSecret string        // TOKEN_SECRET: signs tokens; the same for all instances
@@ -36,6 +37,7 @@ func readConfig() (config, error) {
 		addr:        cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"),
 		databaseURL: os.Getenv("DATABASE_URL"),
 		redisURL:    os.Getenv("REDIS_URL"),
+		cacheURL:    cmp.Or(os.Getenv("CACHE_URL"), os.Getenv("REDIS_URL")),
 		tokenSecret: os.Getenv("TOKEN_SECRET"),
 		smtpAddr:    os.Getenv("SMTP_ADDR"),
 		faults:      os.Getenv("FAULTS") == "on",

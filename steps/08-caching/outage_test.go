@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
+	"example.com/boxoffice/tools/lab/contract"
 )
 
 // hasty is how long Redis may take in these tests. They allow for much more.
@@ -45,10 +46,10 @@ func TestStalledRedisCostsAMoment(t *testing.T) {
 	t.Parallel()
 	app := start(t, lab.Env(hasty))
 	requireCached(t, app, whyCached, eventPath(lab.OnSale), "/events")
-	release := app.Redis.Stall()
-	defer release()
+	resume := app.Redis.Stall()
+	defer resume()
 	requireServed(t, app, "Redis takes commands and answers none")
-	release()
+	resume()
 	requireBack(t, app)
 }
 
@@ -57,7 +58,7 @@ func TestAbsentRedisIsNoFault(t *testing.T) {
 	t.Parallel()
 	app := start(t, lab.Env(hasty))
 	requireCached(t, app, whyCached, eventPath(lab.OnSale), "/events")
-	app.Redis.Refuse(true)
+	up := app.Redis.Down()
 	requireServed(t, app, "Redis refuses all connections")
 	err := app.Instances[0].Restart()
 	lab.Require(t, err == nil, lab.Finding{
@@ -66,20 +67,24 @@ func TestAbsentRedisIsNoFault(t *testing.T) {
 		Why:      "In the minute without Redis, a deploy, or a crash, turns a slow API into none.",
 	})
 	requireServed(t, app, "Redis refuses all connections, since before the instance was started")
-	app.Redis.Refuse(false)
+	up()
 	requireBack(t, app)
 }
 
-// requireBack demands that the cache is used again, without anybody's help.
+// requireBack demands that the cache is used again, by reads and by writes, without anybody's help.
 func requireBack(t *testing.T, app *lab.App) {
 	t.Helper()
 	queries := 0
-	back := within(2*patience, func() bool { queries, _ = read(app, 0, eventPath(lab.OnSale)); return queries == 0 })
+	back := lab.Within(2*patience, func() bool { queries, _ = read(app, 0, eventPath(lab.OnSale)); return queries == 0 })
 	lab.Require(t, back, lab.Finding{
 		Measured: fmt.Sprintf("%v after Redis came back, GET %s still costs %d query", 2*patience, eventPath(lab.OnSale), queries),
 		Expected: "none, without a restart",
 		Why:      "A cache that stays off after a bad minute is missed on the next busy day.",
 	})
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	app.Do(change.request(app.LogIn(change.by))).Expect(change.status, "Organisers change titles and prices.")
+	requireFresh(t, app, lab.OnSale, fmt.Sprintf("Redis was in trouble, and is back. The cache answers again. %s was answered %d", change.name, change.status),
+		"A cache whose reads are back, and whose writes still let it be, shows old events until somebody restarts it.")
 }
 
 func TestCutConnectionsToRedisAreNoFault(t *testing.T) {
@@ -92,7 +97,7 @@ func TestCutConnectionsToRedisAreNoFault(t *testing.T) {
 		read(app, 0, eventPath(lab.OnSale))
 		gate := app.Redis.HoldReply(lab.RedisAny)
 		reader := app.Begin(lab.GET("/events"))
-		within(patience, func() bool { return gate.Hits() > 0 || reader.Answered() })
+		lab.Within(patience, func() bool { return gate.Hits() > 0 || reader.Answered() })
 		app.Redis.CutAll()
 		gate.Open()
 		reader.Wait(2*patience).Expect(http.StatusOK, whyOutage)
@@ -117,7 +122,7 @@ func TestGarbageInRedisIsAMiss(t *testing.T) {
 			answer := app.Do(lab.GET("%s", path))
 			var value struct {
 				ID     int64
-				Events []eventAnswer
+				Events []contract.Event
 			}
 			answer.Expect(http.StatusOK, "What can't be read is as good as not there.").JSON(&value)
 			lab.Require(t, value.ID == lab.OnSale.ID || len(value.Events) > 0, lab.Finding{
@@ -135,25 +140,25 @@ func TestDatabaseIsSparedWithoutRedis(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []struct {
 		short, name string
-		begin       func(t *testing.T, app *lab.App)
+		begin       func(app *lab.App) (end func())
 	}{
-		{"stalled", "Redis takes commands and answers none", func(t *testing.T, app *lab.App) { t.Cleanup(app.Redis.Stall()) }},
-		{"absent", "Redis refuses all connections", func(_ *testing.T, app *lab.App) { app.Redis.Refuse(true) }},
+		{"stalled", "Redis takes commands and answers none", func(app *lab.App) func() { return app.Redis.Stall() }},
+		{"absent", "Redis refuses all connections", func(app *lab.App) func() { return app.Redis.Down() }},
 	} {
 		t.Run(fault.short, func(t *testing.T) {
 			t.Parallel()
 			const readers, most = 200, 20
 			app := start(t, lab.Env(hasty))
 			requireCached(t, app, whyCached, eventPath(lab.OnSale))
-			fault.begin(t, app)
+			t.Cleanup(fault.begin(app))
 			before := app.Postgres.Stats()
 			gate := app.Postgres.Hold(lab.Touches("events"))
-			pending := begin(app, readers, func(int) *lab.Request { return lab.GET("%s", eventPath(lab.OnSale)) })
+			pending := app.BeginAll(readers, func(int) *lab.Request { return lab.GET("%s", eventPath(lab.OnSale)) })
 			settle(app, readers)
-			within(patience, func() bool { return gate.Hits() > 0 })
-			within(5*moment, func() bool { return gate.Hits() > most })
+			lab.Within(patience, func() bool { return gate.Hits() > 0 })
+			lab.Within(5*moment, func() bool { return gate.Hits() > most })
 			gate.Open()
-			answers := end(pending)
+			answers := lab.WaitAll(pending, 4*patience)
 			queries := app.Postgres.Stats().Since(before).Queries
 			lab.Require(t, lab.CountStatuses(answers)[http.StatusOK] == readers && queries <= most, lab.Finding{
 				Measured: fmt.Sprintf("%s, and %d readers ask for GET %s at once. They got %s, for %d queries", fault.name, readers, eventPath(lab.OnSale), lab.Statuses(answers), queries),
@@ -164,16 +169,53 @@ func TestDatabaseIsSparedWithoutRedis(t *testing.T) {
 	}
 }
 
+// While Redis is away, nobody can be told that something has changed. So nobody may rely on
+// what they have seen before.
+func TestNothingOldIsShownWithoutRedis(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := start(t, lab.Instances(2), lab.Env(hasty))
+	token := app.LogIn(change.by)
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	gate := app.Postgres.HoldReply(change.last)
+	writer := app.Begin(change.request(token))
+	reached := lab.Within(patience, func() bool { return gate.Hits() > 0 })
+	require.True(t, reached, "%s reaches PostgreSQL", change.name)
+	app.Redis.Down()
+	gate.Open()
+	writer.Wait(2*patience).Expect(change.status, "The write has been made.")
+	requireFresh(t, app, lab.OnSale, fmt.Sprintf("an event was read at both instances; then Redis went away, and %s was answered %d", change.name, change.status),
+		"An instance that shows the last thing it has seen shows it for as long as Redis is away, whatever is sold meanwhile. PostgreSQL has the truth, and can be asked.")
+}
+
+// A command to Redis took too long. The next one is a write's.
+func TestWriteIsSeenAfterAHiccup(t *testing.T) {
+	lab.Task(t, 4)
+	t.Parallel()
+	app := start(t, lab.Instances(2), lab.Env(hasty))
+	token := app.LogIn(change.by)
+	requireCached(t, app, whyCached, views(lab.OnSale)...)
+	gate := app.Redis.Hold(lab.RedisAny)
+	defer gate.Open()
+	for range 3 {
+		app.Do(lab.GET("%s", eventPath(lab.FewLeft))).Expect(http.StatusOK, whyOutage)
+	}
+	gate.Open()
+	app.Do(change.request(token)).Expect(change.status, "Organisers change titles and prices.")
+	requireFresh(t, app, lab.OnSale, fmt.Sprintf("Redis answered nothing for a moment, and again since. Then %s was answered %d at instance A, which had seen that", change.name, change.status),
+		"A read can do without Redis for a while. What a write doesn't say there, the other instances never learn, and they show the old event until the TTL ends.")
+}
+
 // Redis goes away between the commit and the answer.
 func TestWriteIsAnsweredWithoutRedis(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
 	for _, fault := range []struct {
 		short, name string
-		begin       func(t *testing.T, app *lab.App)
+		begin       func(app *lab.App) (end func())
 	}{
-		{"stalled", "Redis stopped answering", func(t *testing.T, app *lab.App) { t.Cleanup(app.Redis.Stall()) }},
-		{"absent", "Redis went away", func(_ *testing.T, app *lab.App) { app.Redis.Refuse(true) }},
+		{"stalled", "Redis stopped answering", func(app *lab.App) func() { return app.Redis.Stall() }},
+		{"absent", "Redis went away", func(app *lab.App) func() { return app.Redis.Down() }},
 	} {
 		for _, w := range []write{change, sale} {
 			t.Run(fault.short+"-"+w.kind, func(t *testing.T) {
@@ -183,12 +225,12 @@ func TestWriteIsAnsweredWithoutRedis(t *testing.T) {
 				requireCached(t, app, whyCached, eventPath(lab.OnSale))
 				gate := app.Postgres.HoldReply(w.last)
 				writer := app.Begin(w.request(token))
-				reached := within(patience, func() bool { return gate.Hits() > 0 })
+				reached := lab.Within(patience, func() bool { return gate.Hits() > 0 })
 				require.True(t, reached, "%s reaches PostgreSQL", w.name)
-				fault.begin(t, app)
+				t.Cleanup(fault.begin(app))
 				gate.Open()
 				began := time.Now()
-				within(2*patience, writer.Answered)
+				lab.Within(2*patience, writer.Answered)
 				lab.Require(t, writer.Answered(), lab.Finding{
 					Measured: fmt.Sprintf("%s after PostgreSQL had done %s. %v later, the client has no answer", fault.name, w.name, time.Since(began).Round(time.Second)),
 					Expected: fmt.Sprintf("%d within seconds", w.status),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strconv"
 	"time"
@@ -16,10 +17,11 @@ type config struct {
 	databaseURL string        // DATABASE_URL
 	dbMaxConns  int           // DB_MAX_CONNS: connections to PostgreSQL, of this instance
 	redisURL    string        // REDIS_URL
+	cacheURL    string        // CACHE_URL: the Redis that remembers events; that of REDIS_URL when empty
 	cacheTTL    time.Duration // CACHE_TTL: how long events are remembered
 	cacheWait   time.Duration // CACHE_TIMEOUT: how long the cache may take
 	tokenSecret string        // TOKEN_SECRET: signs tokens; the same for all instances
-	smtpAddr    string        // SMTP_ADDR: host:port of the mail server; none when empty
+	smtpAddr    string        // SMTP_ADDR: host:port of the mail server
 	tokenTTL    time.Duration // TOKEN_TTL: how long a token is valid
 	lockout     time.Duration // LOGIN_LOCKOUT: how long an account is locked after failed log-ins
 	reqTimeout  time.Duration // REQUEST_TIMEOUT: until a request has its answer
@@ -39,6 +41,7 @@ func readConfig() (config, error) {
 		addr:        cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"),
 		databaseURL: os.Getenv("DATABASE_URL"),
 		redisURL:    os.Getenv("REDIS_URL"),
+		cacheURL:    cmp.Or(os.Getenv("CACHE_URL"), os.Getenv("REDIS_URL")),
 		tokenSecret: os.Getenv("TOKEN_SECRET"),
 		smtpAddr:    os.Getenv("SMTP_ADDR"),
 		faults:      os.Getenv("FAULTS") == "on",
@@ -85,6 +88,21 @@ func (c config) checkShared() error {
 	if len(c.tokenSecret) < minSecret {
 		return fmt.Errorf("TOKEN_SECRET has %d bytes, and needs %d: whoever guesses it is anybody\n"+
 			"  export TOKEN_SECRET=$(openssl rand -hex 32)     # the same for all instances", len(c.tokenSecret), minSecret)
+	}
+	return nil
+}
+
+// checkWork demands what `boxoffice work` needs. A worker that can't send mail would do
+// the jobs all the same, and nobody would hear of it.
+func (c config) checkWork() error {
+	_, port, err := net.SplitHostPort(c.smtpAddr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("SMTP_ADDR is %q, and the worker needs the host:port of a mail server\n"+
+			"`go tool workshop run 09` starts one and sets it. With a mail server of your own:\n"+
+			"  export SMTP_ADDR=localhost:25", c.smtpAddr)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func holdMail(t *testing.T, env ...lab.Option) (*lab.App, interface{ Open() }) {
 	t.Helper()
 	app := lab.Start(t, env...)
 	gate := app.Mail.Hold()
-	app.Do(orderOf(lab.OnSale, 2).As(app.LogIn(lab.Buyer))).Expect(http.StatusCreated, "Without an order there is no mail.")
+	app.Do(lab.OrderOf(lab.OnSale, 2).As(app.LogIn(lab.Buyer))).Expect(http.StatusCreated, "Without an order there is no mail.")
 	await(t, gate.Reached())
 	return app, gate
 }
@@ -62,7 +62,7 @@ func TestWorkerTakesNoMoreJobs(t *testing.T) {
 	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=1m"))
 	leaves := askToLeave(app.Workers[0])
 	leaves.stays(t, "a mail on its way", aMailLost)
-	app.Do(orderOf(lab.OnSale, 1).As(app.LogIn(lab.OtherBuyer))).Expect(http.StatusCreated, "An order doesn't wait for a worker.")
+	app.Do(lab.OrderOf(lab.OnSale, 1).As(app.LogIn(lab.OtherBuyer))).Expect(http.StatusCreated, "An order doesn't wait for a worker.")
 	leaves.stays(t, "a mail on its way and another order made", aMailLost)
 	gate.Open()
 	leaves.cleanly(t)
@@ -89,4 +89,21 @@ func TestWorkerHandsItsJobBack(t *testing.T) {
 	gate.Open() // the mail of the worker that has left is not taken any more
 	app.StartWorker()
 	expectOneMail(t, app, "the mail server didn't answer within SHUTDOWN_TIMEOUT=500ms, the worker left, and another one started (JOB_TIMEOUT=5m, JOB_BACKOFF=1h, JOB_ATTEMPTS=1)")
+}
+
+// A database that is frozen keeps its connections open, and says nothing.
+func TestFrozenDatabaseDoesNotKeepTheWorker(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 1)
+	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=1s"), lab.Env("JOB_TIMEOUT=5m"))
+	t.Cleanup(gate.Open)
+	t.Cleanup(app.WorkerPostgres.Stall())
+	leaves := askToLeave(app.Workers[0])
+	leaves.stays(t, "a mail on its way and SHUTDOWN_TIMEOUT=1s", aMailLost)
+	<-leaves.done
+	lab.Require(t, leaves.err == nil, lab.Finding{
+		Measured: "PostgreSQL takes statements and answers none. With a mail on its way, SHUTDOWN_TIMEOUT=1s and SIGTERM, " + leaves.ending(),
+		Expected: "that it ends some seconds after SHUTDOWN_TIMEOUT, although it can't hand its job back: another worker finds it, later",
+		Why:      "On the day on which the database is frozen, somebody restarts everything. What doesn't leave is killed, and the deploy stops there.",
+	})
 }

@@ -54,7 +54,7 @@ func TestKilledInstanceCostsNoReader(t *testing.T) {
 func buyMany(t *testing.T, front *lab.Front, token string) {
 	t.Helper()
 	for i := range 9 {
-		answer := front.Send(orderOf(lab.OnSale, 1).As(token))
+		answer := front.Send(lab.OrderOf(lab.OnSale, 1).As(token))
 		lab.Require(t, answer.Status == http.StatusCreated, lab.Finding{
 			Measured: fmt.Sprintf("one of three instances is gone; of the orders that came then, number %d ended so: %s", i+1, ending(answer)),
 			Expected: "201 Created: whoever wasn't reached has done nothing, so even an order may be sent to another",
@@ -78,7 +78,7 @@ func TestOrderIsNeverSentTwice(t *testing.T) {
 	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
 		token := app.LogIn(lab.Buyer)
 		gate := app.Postgres.Hold(holdSpecial)
-		order := front.Begin(orderOf(special, 1).As(token))
+		order := front.Begin(lab.OrderOf(special, 1).As(token))
 		await(t, gate.Reached())
 		dies := busy(t, app)
 		load := visit(front, 3, 0, "")
@@ -97,7 +97,7 @@ func TestOrderThatWasMadeIsNotSentAgain(t *testing.T) {
 	behind(t, func(t *testing.T, app *lab.App, front *lab.Front) {
 		token := app.LogIn(lab.Buyer)
 		gate := app.Postgres.HoldReply(lab.Verb("COMMIT"))
-		order := front.Begin(orderOf(special, 1).As(token))
+		order := front.Begin(lab.OrderOf(special, 1).As(token))
 		await(t, gate.Reached())
 		app.Instances[busy(t, app)].Kill()
 		awaitAnswerOr(order, func() bool { return gate.Hits() > 1 })

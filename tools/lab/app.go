@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -14,7 +15,8 @@ import (
 
 	_ "github.com/lib/pq" // App.DB speaks to PostgreSQL through it
 
-	"example.com/boxoffice/tools/internal/bench"
+	"example.com/boxoffice/tools/internal/backing"
+	"example.com/boxoffice/tools/internal/fleet"
 	"example.com/boxoffice/tools/internal/pgtap"
 	"example.com/boxoffice/tools/internal/redistap"
 	"example.com/boxoffice/tools/internal/smtpd"
@@ -42,7 +44,8 @@ type App struct {
 
 	t       testing.TB
 	client  *http.Client
-	wires   *bench.Wires
+	backing *backing.Services
+	fleet   *fleet.Fleet
 	secrets secrets
 	tokens  sync.Map // token → the User who logged in
 	changes changes
@@ -72,9 +75,28 @@ func Instances(n int) Option {
 	return func(o *options) { o.instances = n }
 }
 
-// Env sets an environment variable of the API, as "NAME=value".
+// Env sets an environment variable of the API, as "NAME=value": one that production
+// could set, too.
 func Env(assignment string) Option {
 	return func(o *options) { o.env = append(o.env, assignment) }
+}
+
+// environment is what the test sets, all of which the API must know.
+func (o *options) environment(t testing.TB) []string {
+	t.Helper()
+	for _, assignment := range o.env {
+		if name, _, _ := strings.Cut(assignment, "="); !fleet.Known(name) {
+			t.Fatalf("lab.Env(%q): the API isn't configured by %s; if it is from now on, add it to tools/internal/fleet/environment.go, "+
+				"and to docker-compose.yml unless production runs with the default.", assignment, name)
+		}
+	}
+	return o.env
+}
+
+// program is the API: this test binary, run again under the name that it was started by, which
+// tells a binary that holds several APIs which of them it is. See [Main].
+func program() fleet.Program {
+	return fleet.Program{Path: os.Args[0], CommandVariable: asAPI, Env: fleet.Environment(fleet.Lab)}
 }
 
 // Start gives the test a seeded database, puts taps on the wires and starts the
@@ -86,13 +108,13 @@ func Start(t testing.TB, opts ...Option) *App {
 	for _, option := range opts {
 		option(&o)
 	}
-	app := &App{t: t, client: newClient()}
+	app := &App{t: t, client: newClient(), fleet: fleet.New(program())}
 	t.Cleanup(app.showLogs)
 	t.Cleanup(app.scanLogs)
 	t.Cleanup(app.reportRaces)
 	t.Cleanup(app.client.CloseIdleConnections)
-	app.environment = o.env
-	environment := append(app.wire(), o.env...)
+	app.environment = o.environment(t)
+	environment := append(app.wire(), app.environment...)
 	app.startAll(o.instances, o.workerCount(), environment)
 	return app
 }
@@ -103,36 +125,34 @@ func (a *App) wire() []string {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	opened, err := shared.open(ctx, migrateAsChild)
+	opened, err := shared.open(ctx, a.fleet.Program.Migrate)
 	if err != nil {
 		a.t.Fatal(setupFailure(err))
 	}
-	wires, err := opened.Wire(ctx)
+	attached, err := opened.Attach(ctx)
 	if err != nil {
 		a.t.Fatal(setupFailure(err))
 	}
-	cleanUp(a.t, wires.Close)
+	cleanUp(a.t, attached.Close)
 	a.t.Cleanup(a.closeDB)
-	a.wires = wires
-	a.Postgres, a.Redis, a.Mail = wires.Postgres, wires.Redis, wires.Mail
+	a.backing = attached
+	a.Postgres, a.Redis, a.Mail = attached.Postgres, attached.Redis, attached.Mail
 	if workerCommand != "" {
-		if err := wires.TapWorker(); err != nil {
+		if err := attached.TapWorker(); err != nil {
 			a.t.Fatal(setupFailure(err))
 		}
-		a.WorkerPostgres = wires.Worker
+		a.WorkerPostgres = attached.Worker
 	}
-	a.TokenSecret, a.direct = wires.TokenSecret, wires.DirectURL
-	a.secrets.addEnvironment(wires.Env)
-	return wires.Env
+	a.TokenSecret, a.direct = attached.TokenSecret, attached.DirectURL
+	a.secrets.addEnvironment(attached.Env())
+	return attached.Env()
 }
 
 // startAll starts the instances and the workers side by side.
 func (a *App) startAll(instances, workers int, environment []string) {
 	a.t.Helper()
-	for i := range instances {
-		instance := newInstance(instanceName(i), environment)
-		a.Instances = append(a.Instances, instance)
-		a.t.Cleanup(instance.end)
+	for range instances {
+		a.Instances = append(a.Instances, a.newInstance(environment))
 	}
 	for range workers {
 		a.newWorker()
@@ -171,13 +191,10 @@ var usesRedis = sync.OnceValue(func() bool {
 func (a *App) startRedis() {
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	if client, err := a.wires.ConnectRedis(ctx); err == nil {
+	if client, err := a.backing.ConnectRedis(ctx); err == nil {
 		_ = client.Close()
 	}
 }
-
-// instanceName is A, B, C, … as the lessons call the instances.
-func instanceName(i int) string { return string(rune('A' + i)) }
 
 func bootFailure(err error) string {
 	return fmt.Sprintf("%v\n\nThe API must start before anything can be measured. See it for yourself: %s", err, runCommand())
@@ -216,8 +233,9 @@ func (a *App) showLogs() {
 	if !a.t.Failed() {
 		return
 	}
+	a.showComplaints()
 	for _, process := range a.processes() {
-		if !a.troubled.Load() && (process.door == nil || !process.complained()) {
+		if !a.troubled.Load() && (!process.worker || !process.complained()) {
 			continue
 		}
 		if tail := process.tail(logTail); tail != "" {

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -142,8 +141,7 @@ func (b *Balancer) Await(i int, ready bool) {
 // balancers of the app check it at once.
 func (a *App) StartInstance() *Instance {
 	a.t.Helper()
-	instance := newInstance(instanceName(len(a.Instances)), a.Instances[0].environment)
-	a.t.Cleanup(instance.end)
+	instance := a.newInstance(a.Instances[0].member.Role.Env)
 	if err := instance.start(); err != nil {
 		a.t.Fatal(bootFailure(err))
 	}
@@ -153,6 +151,3 @@ func (a *App) StartInstance() *Instance {
 	}
 	return instance
 }
-
-// host is where the instance serves, as HOST:PORT.
-func (i *Instance) host() string { return strings.TrimPrefix(i.URL, "http://") }

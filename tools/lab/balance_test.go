@@ -1,6 +1,8 @@
 package lab_test
 
 import (
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -140,4 +142,18 @@ func TestAProxysBrokenFileIsAFinding(t *testing.T) {
 			require.Contains(t, said, "deploy/none.conf")
 		})
 	}
+}
+
+// A test of step 10 counts the connections to an instance at a relay, which it puts into its URL.
+func TestBalancersAskWhereURLSays(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	between := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `"between"`) })}
+	t.Cleanup(func() { _ = between.Close() })
+	go func() { _ = between.Serve(listener) }()
+	app := lab.Start(t)
+	app.Instances[0].URL = "http://" + listener.Addr().String()
+	answer := app.Balance().Do(lab.GET("/who")).Expect(http.StatusOK, "somebody is there")
+	require.Equal(t, `"between"`, string(answer.Body))
 }

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -53,6 +55,30 @@ func TestLogBufferJoinsWhatArrivesInPieces(t *testing.T) {
 	require.Equal(t, []string{"first", "second", `{"msg":"third"}`, "rest"},
 		[]string{lines[0].Text, lines[1].Text, lines[2].Text, lines[3].Text})
 	require.Equal(t, "third", lines[2].Fields["msg"])
+}
+
+func TestLogsWithoutAnEndAreCutInTheMiddle(t *testing.T) {
+	t.Parallel()
+	var logs logBuffer
+	text := strings.Repeat("x", 1000)
+	const lines = 2 * mostLogged / 1000
+	for n := range lines {
+		_, err := fmt.Fprintf(&logs, "%d %s\n", n, text)
+		require.NoError(t, err)
+	}
+	kept := logs.all()
+	require.Less(t, len(kept), lines*6/10)
+	require.Equal(t, "0 "+text, kept[0].Text)
+	require.Equal(t, fmt.Sprintf("%d %s", lines-1, text), kept[len(kept)-1].Text)
+	require.Regexp(t, `^\(\d+ more lines came here`, kept[len(kept)-keptLast-1].Text)
+
+	logs = logBuffer{}
+	for range 5 {
+		_, err := logs.Write(bytes.Repeat([]byte("y"), longestLine))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(logs.rest), longestLine)
+	}
+	require.Len(t, logs.all(), 5, "a line without an end")
 }
 
 func TestAStackBeginsWithThePanicsLine(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package lab is the measuring bench of the workshop: it starts your API as
-// real processes and measures it from outside, at its wires.
+// Package lab starts your API as real processes and measures it from outside,
+// at its wires.
 //
 // A test reads like the lesson that it belongs to:
 //
@@ -20,13 +20,12 @@ package lab
 
 import (
 	"flag"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
 	"testing"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // asAPI is the environment variable that tells the test binary to be the API.
@@ -39,7 +38,7 @@ const asAPI = "BOXOFFICE_LAB_API"
 // A package without an API passes nil and may use [NewDatabase]. An API with a
 // worker says so: lab.Main(m, main, lab.Worker("work")).
 func Main(m *testing.M, app func(), settings ...Setting) {
-	services.RunIfSupervisor()
+	postgres.RunIfSupervisor()
 	for _, set := range settings {
 		set()
 	}
@@ -64,14 +63,9 @@ func raiseParallel() {
 	}
 }
 
-// runAPI turns this process into the API, run as `boxoffice COMMAND`. It ends
-// when the test that started it is gone, however that ended: the other end of
-// stdin is then closed.
+// runAPI turns this process into the API, run as `boxoffice COMMAND`. What ends it when
+// the test that started it is gone is internal/process.
 func runAPI(command string, app func()) {
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
-	}()
 	_ = os.Unsetenv(asAPI)
 	os.Args = []string{"boxoffice", command}
 	app()

@@ -57,7 +57,7 @@ func miniature() {
 		_ = json.NewEncoder(w).Encode(map[string]string{"title": title})
 	})
 	mux.HandleFunc("POST /mail", func(w http.ResponseWriter, _ *http.Request) {
-		body := []byte("Subject: Your tickets\r\n\r\nEnjoy.\r\n")
+		body := letter("1@example.com", "Your tickets", "Enjoy.\r\n")
 		if err := smtp.SendMail(os.Getenv("SMTP_ADDR"), nil, "box@example.com", []string{"buyer@example.com"}, body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		}
@@ -387,4 +387,11 @@ func TestKilledTestsLeaveNoInstance(t *testing.T) {
 		Measured: "the API still runs after its test was killed",
 		Expected: "it notices that nobody holds its stdin and ends",
 	})
+}
+
+func TestAVariableThatNoAPIReadsIsRefused(t *testing.T) {
+	t.Parallel()
+	said := failureOf(t, func(t testing.TB) { lab.Start(t, lab.Env("REQUEST_TIMOUT=3s")) })
+	require.Contains(t, said, "the API isn't configured by REQUEST_TIMOUT")
+	require.Contains(t, said, "internal/fleet/environment.go")
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,11 +99,24 @@ var ofRecovery = regexp.MustCompile(`(goroutine \d+ \[running\]:)\\nruntime/debu
 // that is shown names the line that panicked.
 func withoutRecovery(line string) string { return ofRecovery.ReplaceAllString(line, `$1 … \n`) }
 
-// logBuffer splits what a process writes into lines.
+const (
+	// mostLogged is how much of what a process logs is kept from its beginning on, in bytes.
+	mostLogged = 16 << 20
+	// keptLast is how many of the last lines are kept of one that logs more than that.
+	keptLast = 200
+	// longestLine is how much of a line without an end is taken for one, in bytes.
+	longestLine = 1 << 20
+)
+
+// logBuffer splits what a process writes into lines. Of one that doesn't stop writing, it keeps the
+// first and the last.
 type logBuffer struct {
 	mu    sync.Mutex
-	lines []LogLine
-	rest  []byte // the beginning of a line whose end is still to come
+	lines []LogLine // the first
+	size  int       // of their text, in bytes
+	last  []LogLine // once the first are full
+	gone  int       // lines between the first and the last
+	rest  []byte    // the beginning of a line whose end is still to come
 }
 
 // Write implements io.Writer.
@@ -112,18 +126,36 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
 	for {
 		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
-		if !found {
+		if !found && len(l.rest) < longestLine {
+			l.rest = bytes.Clone(l.rest) // lets go of the lines before it
 			return len(p), nil
 		}
-		l.lines = append(l.lines, parseLogLine(line))
+		l.add(parseLogLine(line))
 		l.rest = rest
+	}
+}
+
+func (l *logBuffer) add(line LogLine) {
+	if l.size < mostLogged {
+		l.lines = append(l.lines, line)
+		l.size += len(line.Text)
+		return
+	}
+	l.last = append(l.last, line)
+	if n := len(l.last) - keptLast; n > 0 {
+		l.gone += n
+		l.last = l.last[n:]
 	}
 }
 
 func (l *logBuffer) all() []LogLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := append([]LogLine(nil), l.lines...)
+	lines := slices.Clone(l.lines)
+	if l.gone > 0 {
+		lines = append(lines, LogLine{At: l.last[0].At, Text: fmt.Sprintf("(%d more lines came here: this process logs without an end)", l.gone)})
+	}
+	lines = append(lines, l.last...)
 	if len(l.rest) > 0 {
 		lines = append(lines, parseLogLine(l.rest))
 	}

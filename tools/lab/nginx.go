@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"example.com/boxoffice/tools/internal/balancer"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/fleet"
+	"example.com/boxoffice/tools/internal/services/nginx"
 )
 
 // Proxy is something that serves nginx's configuration files: nginx itself, or a stand-in
@@ -37,7 +38,7 @@ func (p Proxy) Require(t testing.TB) {
 	if p.Name != realNginx {
 		return
 	}
-	if _, err := services.FindNginx(); err != nil {
+	if _, err := nginx.Find(); err != nil {
 		t.Skipf("not tried with nginx itself: %v", err)
 	}
 }
@@ -77,7 +78,7 @@ func (a *App) startStandIn(source string) (*Front, error) {
 	}
 	started, err := balancer.StartStandIn(conf)
 	if unknown := new(balancer.UnknownError); errors.As(err, &unknown) {
-		if _, none := services.FindNginx(); none == nil {
+		if _, none := nginx.Find(); none == nil {
 			a.t.Skipf("line %d: %v; nginx itself tries it", unknown.Line, err)
 		}
 	}
@@ -88,9 +89,12 @@ func (a *App) startStandIn(source string) (*Front, error) {
 	return &Front{URL: started.URL, app: a, name: "the stand-in for nginx", records: started.Records, answered: func() {}}, nil
 }
 
+// nginxTries is how many ports are tried for nginx.
+const nginxTries = 5
+
 // startNginx tries another port when a program took the one that was free.
 func (a *App) startNginx(source string) (front *Front, err error) {
-	for range portTries {
+	for range nginxTries {
 		var conf *balancer.ConfError
 		if front, err = a.startNginxOnce(source); err == nil || errors.As(err, &conf) {
 			return front, err
@@ -100,7 +104,7 @@ func (a *App) startNginx(source string) (front *Front, err error) {
 }
 
 func (a *App) startNginxOnce(source string) (*Front, error) {
-	program, err := services.FindNginx()
+	program, err := nginx.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +146,7 @@ func (l *lanes) listen(port string) string {
 			return l.addresses[i]
 		}
 	}
-	address, release := ports.free()
+	address, release := fleet.FreeAddress()
 	l.ports, l.addresses, l.releases = append(l.ports, port), append(l.addresses, address), append(l.releases, release)
 	return address
 }
@@ -176,7 +180,7 @@ func confFinding(path string, err error) string {
 	case errors.As(err, &wrong):
 		f.Measured = fmt.Sprintf("%s: %s", path, wrong.What)
 	case errors.As(err, &unknown):
-		_, none := services.FindNginx()
+		_, none := nginx.Find()
 		f.Measured = fmt.Sprintf("%s:%d: %v", path, unknown.Line, unknown)
 		f.Expected = "directives that the stand-in knows, or nginx itself"
 		f.Why = "What nobody has tried breaks on the day of the deploy."

@@ -31,6 +31,25 @@ func (a *App) Begin(r *Request) *Pending {
 	return p
 }
 
+// BeginAll sends n requests at the same time, the i-th as request(i) makes it.
+func (a *App) BeginAll(n int, request func(i int) *Request) []*Pending {
+	pending := make([]*Pending, n)
+	for i := range pending {
+		pending[i] = a.Begin(request(i))
+	}
+	return pending
+}
+
+// WaitAll returns the answers to all of them, as [Pending.Wait] returns one.
+func WaitAll(pending []*Pending, within time.Duration) []*Response {
+	answers := make([]*Response, len(pending))
+	for i, p := range pending {
+		p.app.t.Helper()
+		answers[i] = p.Wait(within)
+	}
+	return answers
+}
+
 // Leave makes the client hang up, as someone does who closes the page. It does
 // nothing when the answer is there already.
 func (p *Pending) Leave() { p.leave() }

@@ -3,9 +3,19 @@ package lab
 import (
 	"context"
 
+	"example.com/boxoffice/tools/internal/fault"
 	"example.com/boxoffice/tools/internal/pgtap"
 	"example.com/boxoffice/tools/internal/redistap"
 	"example.com/boxoffice/tools/internal/smtpd"
+)
+
+// What tests do to a server from outside, be it PostgreSQL, Redis or mail. The words that all of them know
+// are explained in package fault: hold, stall, delay, refuse, down and cut.
+type (
+	// Gate holds requests, or their replies, until it is opened.
+	Gate = fault.Gate
+	// Refusal answers requests with an error until it is stopped.
+	Refusal = fault.Refusal
 )
 
 // What [App.Postgres] measures and disturbs.
@@ -14,8 +24,6 @@ type (
 	Statement = pgtap.Statement
 	// Param is the value of a placeholder in [Statement], as it was sent.
 	Param = pgtap.Param
-	// Gate holds statements until it is opened.
-	Gate = pgtap.Gate
 	// Match chooses statements, for gates and cuts.
 	Match = pgtap.Match
 	// PostgresStats are the counts of the tap.
@@ -26,16 +34,12 @@ type (
 type (
 	// Mail is a message that was accepted.
 	Mail = smtpd.Message
-	// MailGate holds messages until it is opened.
-	MailGate = smtpd.Gate
-	// MailRefusal makes the server fail messages.
-	MailRefusal = smtpd.Refusal
 )
 
 // When a cut falls, for App.Postgres.CutAt.
 const (
-	Before = pgtap.Before // the server hasn't seen the statement
-	After  = pgtap.After  // it has done the statement, and its answer is lost
+	Before = fault.Before // the server hasn't seen the statement
+	After  = fault.After  // it has done the statement, and its answer is lost
 )
 
 // Any matches every statement, BEGIN and COMMIT included.
@@ -57,8 +61,6 @@ func Writes(table string) Match { return pgtap.Writes(table) }
 type (
 	// RedisCommand is one command as it was seen on the wire.
 	RedisCommand = redistap.Command
-	// RedisGate holds commands, or their replies, until it is opened.
-	RedisGate = redistap.Gate
 	// RedisMatch chooses commands, for gates.
 	RedisMatch = redistap.Match
 	// RedisStats are the counts of the tap.
@@ -82,7 +84,7 @@ func (a *App) RedisDo(args ...string) any {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
-	client, err := a.wires.ConnectRedis(ctx)
+	client, err := a.backing.ConnectRedis(ctx)
 	if err != nil {
 		a.t.Fatal(setupFailure(err))
 	}

@@ -143,6 +143,7 @@ func TestMetricsAreRead(t *testing.T) {
 func TestLogLinesAreFoundByTheirFields(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t, lab.Instances(2))
+	lab.Within(5*time.Second, func() bool { return len(app.LogsWith("msg", "ready")) == 2 })
 	n := len(app.Instances[1].Logs())
 	line := `{"msg":"request","status":200,"error":null,"user":{"id":7}}`
 	app.Do(lab.GET("/log?line=%s", url.QueryEscape(line)).On(1))

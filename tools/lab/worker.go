@@ -2,7 +2,10 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+
+	"example.com/boxoffice/tools/internal/fleet"
 )
 
 // Setting is something that [Main] is told about the API.
@@ -47,23 +50,35 @@ func (a *App) StartWorker() *Instance {
 	return worker
 }
 
+// TryWorker starts one more worker with other settings, and returns why it didn't start: what
+// it said stands in the error.
+func (a *App) TryWorker(settings ...Option) (*Instance, error) {
+	a.t.Helper()
+	var o options
+	for _, setting := range settings {
+		setting(&o)
+	}
+	worker := a.newWorker(o.environment(a.t)...)
+	return worker, worker.start()
+}
+
 // newWorker makes a worker that is still to be started, and ends it with the test.
-func (a *App) newWorker() *Instance {
+func (a *App) newWorker(environment ...string) *Instance {
 	a.t.Helper()
 	if workerCommand == "" {
 		a.t.Fatal("This API has no worker: TestMain must say lab.Main(m, main, lab.Worker(…)).")
 	}
-	door, err := a.WorkerPostgres.OpenDoor()
+	endpoint, err := a.WorkerPostgres.OpenEndpoint()
 	if err != nil {
 		a.t.Fatal(setupFailure(err))
 	}
-	worker := &Instance{
-		Name:        "W" + strconv.Itoa(len(a.Workers)+1),
-		environment: append(a.wires.WorkerEnv(door.Addr()), a.environment...),
-		door:        door,
-	}
+	worker := &Instance{Name: "W" + strconv.Itoa(len(a.Workers)+1), worker: true}
+	worker.member = a.fleet.Add(worker.Name, fleet.Role{
+		Command: workerCommand, Env: slices.Concat(a.backing.WorkerEnv(endpoint.Addr()), a.environment, a.ownFolders(), environment),
+		Goal: "connect to PostgreSQL (DATABASE_URL)", Starting: arrives(endpoint),
+	}, "", &worker.logs, &worker.logs)
+	a.t.Cleanup(worker.member.Close)
 	a.Workers = append(a.Workers, worker)
-	a.t.Cleanup(worker.end)
 	return worker
 }
 

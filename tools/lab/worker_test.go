@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -47,7 +46,7 @@ func enqueue(db *sql.DB) http.HandlerFunc {
 
 // work is the miniature's worker. It leaves with 0 on SIGTERM.
 func work() {
-	if os.Getenv("WORKER") == "dies" {
+	if os.Getenv("FAULTS") == "dies" {
 		log.Print("no such thing as a free lunch")
 		os.Exit(7)
 	}
@@ -57,7 +56,7 @@ func work() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Printf(`{"level":"INFO","msg":"working","addr":%q,"secret":%q}`, os.Getenv("ADDR"), os.Getenv("WORKER"))
+	log.Printf(`{"level":"INFO","msg":"working","addr":%q,"secret":%q}`, os.Getenv("ADDR"), os.Getenv("FAULTS"))
 	for ctx.Err() == nil {
 		if err := workOnce(db); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			log.Printf(`{"level":"WARN","msg":"job failed","error":%q}`, err)
@@ -79,7 +78,7 @@ func workOnce(db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	content := fmt.Appendf(nil, "Message-ID: <job-%d@boxoffice>\r\nSubject: Job %d\r\n\r\n", id, id)
+	content := letter(fmt.Sprintf("job-%d@boxoffice", id), fmt.Sprintf("Job %d", id), "")
 	if err := smtp.SendMail(os.Getenv("SMTP_ADDR"), nil, "box@example.com", []string{address}, content); err != nil {
 		return err
 	}
@@ -87,6 +86,12 @@ func workOnce(db *sql.DB) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// letter is a message as mail servers take it.
+func letter(id, subject, body string) []byte {
+	return fmt.Appendf(nil, "Date: %s\r\nFrom: box@example.com\r\nMessage-ID: <%s>\r\nSubject: %s\r\n\r\n%s",
+		time.Now().Format(time.RFC1123Z), id, subject, body)
 }
 
 func jobs(t testing.TB, app *lab.App, where string) (n int) {
@@ -145,7 +150,7 @@ func TestSeveralWorkersShareATap(t *testing.T) {
 
 func TestAWorkerThatEndsIsNamed(t *testing.T) {
 	t.Parallel()
-	said := failureOf(t, func(t testing.TB) { lab.Start(t, lab.Env("WORKER=dies")) })
+	said := failureOf(t, func(t testing.TB) { lab.Start(t, lab.Env("FAULTS=dies")) })
 	require.Contains(t, said, "worker W1 ended before it could connect to PostgreSQL (DATABASE_URL) (exit status 7); it logged:")
 	require.Contains(t, said, "| no such thing as a free lunch")
 }
@@ -167,7 +172,7 @@ func TestAWorkersComplaintsAreShown(t *testing.T) {
 func TestAWorkersLogIsScannedForSecrets(t *testing.T) {
 	t.Setenv("BOXOFFICE_SCAN_LOGS", "1")
 	said := failureOf(t, func(t testing.TB) {
-		app := lab.Start(t, lab.Env("WORKER=tok&en-of-nobody"))
+		app := lab.Start(t, lab.Env("FAULTS=tok&en-of-nobody"))
 		app.Do(lab.POST("/sessions", nil))
 	})
 	require.Contains(t, said, "worker W1 logged a secret")
@@ -257,7 +262,7 @@ func TestAWorkerKilledAfterItsMailSendsItAgain(t *testing.T) {
 			require.Equal(t, 2, app.Mail.Count(), "it came twice")
 			inbox := app.Mail.Inbox("buyer@example.com")
 			require.Len(t, inbox, 1, "and shows once")
-			require.True(t, bytes.HasPrefix(inbox[0].Raw, []byte("Message-ID: <job-1@boxoffice>\r\n")))
+			require.Equal(t, "<job-1@boxoffice>", inbox[0].MessageID)
 		})
 	}
 }

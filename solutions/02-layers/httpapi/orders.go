@@ -48,7 +48,7 @@ func (a *api) createOrder(c *gin.Context) {
 		return
 	}
 	created, err := a.service.CreateOrder(c.Request.Context(), boxoffice.Order{
-		UserID: c.GetInt64(userID), EventID: eventID, Quantity: in.Quantity,
+		UserID: loggedIn(c), EventID: eventID, Quantity: in.Quantity,
 	})
 	if err != nil {
 		fail(c, err)
@@ -65,7 +65,7 @@ func (a *api) getOrder(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	found, err := a.service.Order(c.Request.Context(), c.GetInt64(userID), id)
+	found, err := a.service.Order(c.Request.Context(), loggedIn(c), id)
 	if err != nil {
 		fail(c, err)
 		return
@@ -74,7 +74,7 @@ func (a *api) getOrder(c *gin.Context) {
 }
 
 func (a *api) myOrders(c *gin.Context) {
-	found, err := a.service.OrdersOf(c.Request.Context(), c.GetInt64(userID))
+	found, err := a.service.OrdersOf(c.Request.Context(), loggedIn(c))
 	if err != nil {
 		fail(c, err)
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -17,6 +18,7 @@ const (
 
 // SignUp makes a buyer. It returns an InvalidError or ErrEmailTaken.
 func (s *Service) SignUp(ctx context.Context, email, password string) (User, error) {
+	email = normalEmail(email)
 	var check checks
 	check.that(isAddress(email), "email", "must be an e-mail address")
 	check.that(len(password) >= minPassword && len(password) <= maxPassword, "password",
@@ -31,6 +33,10 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 	return s.Store.CreateUser(ctx, User{Email: email, PasswordHash: string(hash), Role: RoleBuyer})
 }
 
+// normalEmail is the form in which an address is stored and looked for.
+// People write theirs in small letters and in capitals, and mean the same account.
+func normalEmail(address string) string { return strings.ToLower(address) }
+
 // isAddress reports whether s is an e-mail address and nothing else: no name
 // before it, no comment behind it.
 func isAddress(s string) bool {
@@ -40,6 +46,7 @@ func isAddress(s string) bool {
 
 // LogIn returns a token for the user, or ErrBadCredentials.
 func (s *Service) LogIn(ctx context.Context, email, password string) (token string, err error) {
+	email = normalEmail(email)
 	if !isText(email) {
 		return "", ErrBadCredentials
 	}

@@ -23,9 +23,13 @@ type Options struct {
 
 // New returns the handler of all routes.
 func New(service *boxoffice.Service, options Options) http.Handler {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	a := &api{service: service}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	// gin would redirect /events/ to /events by itself: past all middleware, and to
+	// where X-Forwarded-Prefix says.
+	r.RedirectTrailingSlash = false
 	// From the outside in: each log line has the final status, and a panic is
 	// answered like any other error.
 	r.Use(gin.Logger(), recoverPanics)
@@ -37,7 +41,7 @@ func New(service *boxoffice.Service, options Options) http.Handler {
 	r.GET("/events", handle(a.listEvents))
 	r.GET("/events/:id", handle(a.getEvent))
 	if options.Faults {
-		addFaults(r)
+		a.addFaults(r)
 	}
 
 	users := r.Group("/", handle(a.requireLogin))

@@ -35,7 +35,10 @@ func showEvent(e boxoffice.Event) event {
 }
 
 func (a *api) listEvents(c *gin.Context) error {
-	filter := eventFilter(c)
+	filter, err := eventFilter(c)
+	if err != nil {
+		return err
+	}
 	found, err := a.service.Events(c.Request.Context(), filter)
 	if err != nil {
 		return err
@@ -52,21 +55,26 @@ func (a *api) listEvents(c *gin.Context) error {
 	return nil
 }
 
-// eventFilter reads the query. The cursor is the number of events on the pages
-// before. What is no number becomes -1, which the service refuses by name.
-func eventFilter(c *gin.Context) boxoffice.EventFilter {
-	return boxoffice.EventFilter{
+// eventFilter reads the query, and checks it: its error names all that is wrong. The
+// cursor is the number of events on the pages before.
+func eventFilter(c *gin.Context) (boxoffice.EventFilter, error) {
+	limit, limitErr := readNumber(c, "limit", 20)
+	offset, offsetErr := readNumber(c, "cursor", 0)
+	filter := boxoffice.EventFilter{
 		City: c.Query("city"), Title: c.Query("q"), Sort: boxoffice.EventSort(c.Query("sort")),
-		Limit: number(c.DefaultQuery("limit", "20")), Offset: number(c.DefaultQuery("cursor", "0")),
+		Limit: limit, Offset: offset,
 	}
+	return filter, boxoffice.JoinInvalid(limitErr, offsetErr, filter.Check())
 }
 
-func number(text string) int {
-	n, err := strconv.Atoi(text)
+// readNumber returns the number with that name in the query, or an InvalidError. Without
+// one, and with the error, it returns otherwise.
+func readNumber(c *gin.Context, name string, otherwise int) (int, error) {
+	n, err := strconv.Atoi(c.DefaultQuery(name, strconv.Itoa(otherwise)))
 	if err != nil {
-		return -1
+		return otherwise, boxoffice.Invalid(name, "must be a number")
 	}
-	return n
+	return n, nil
 }
 
 // region getEvent
@@ -98,7 +106,7 @@ func (a *api) changeEvent(c *gin.Context) error {
 	if err := readBody(c, &in); err != nil {
 		return err
 	}
-	changed, err := a.service.ChangeEvent(c.Request.Context(), c.GetInt64(userID), id, boxoffice.EventPatch(in))
+	changed, err := a.service.ChangeEvent(c.Request.Context(), loggedIn(c), id, boxoffice.EventPatch(in))
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,15 @@ var _ boxoffice.Store = (*Store)(nil)
 func Open(databaseURL string) (*Store, error) {
 	connector, err := pq.NewConnector(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, errURL
 	}
 	return &Store{connector: connector}, nil
 }
+
+// errURL is all that is said of a URL that can't be read: what lib/pq says of it has
+// pieces of the password in it.
+var errURL = errors.New("DATABASE_URL can't be read as postgres://USER:PASSWORD@HOST:PORT/DATABASE\n" +
+	"In a password, / ? # @ : % and blanks are written as %2F %3F %23 %40 %3A %25 and %20")
 
 // region connect
 

@@ -9,6 +9,18 @@ import (
 	"example.com/boxoffice/solutions/04-observability/boxoffice"
 )
 
+// region columns
+
+// eventColumns and venueColumns are what the rows below have fields for. With a * in
+// their place, sqlx would refuse all rows from the moment when a later release adds a
+// column to the table.
+const (
+	eventColumns = "id, venue_id, title, description, starts_at, price_cents, remaining"
+	venueColumns = "id, name, city"
+)
+
+// endregion
+
 // event is a row of events.
 type event struct {
 	ID          int64     `db:"id"`
@@ -18,22 +30,19 @@ type event struct {
 	StartsAt    time.Time `db:"starts_at"`
 	PriceCents  int64     `db:"price_cents"`
 	Remaining   int       `db:"remaining"`
-	CreatedAt   time.Time `db:"created_at"`
 }
 
 // venue is a row of venues.
 type venue struct {
-	ID       int64  `db:"id"`
-	Name     string `db:"name"`
-	City     string `db:"city"`
-	Capacity int    `db:"capacity"`
+	ID   int64  `db:"id"`
+	Name string `db:"name"`
+	City string `db:"city"`
 }
 
 func (e event) domain(v venue) boxoffice.Event {
 	return boxoffice.Event{
 		ID: e.ID, Title: e.Title, Description: e.Description, StartsAt: e.StartsAt,
-		PriceCents: e.PriceCents, Remaining: e.Remaining,
-		Venue: boxoffice.Venue{ID: v.ID, Name: v.Name, City: v.City},
+		PriceCents: e.PriceCents, Remaining: e.Remaining, Venue: boxoffice.Venue(v),
 	}
 }
 
@@ -49,7 +58,7 @@ func (s *Store) Events(ctx context.Context, filter boxoffice.EventFilter) ([]box
 	defer db.Close()
 	var rows []event
 	err = sqlx.SelectContext(ctx, s.timed(db), &rows, `
-		SELECT * FROM events
+		SELECT `+eventColumns+` FROM events
 		WHERE starts_at > now()
 		  AND ($1 = '' OR venue_id IN (SELECT id FROM venues WHERE city = $1))
 		  AND title ILIKE '%' || $2 || '%'
@@ -81,7 +90,7 @@ func orderBy(sort boxoffice.EventSort) string {
 
 // Event returns boxoffice.ErrNotFound when no event has the id.
 func (s *Store) Event(ctx context.Context, id int64) (boxoffice.Event, error) {
-	return s.event(ctx, "find event", `SELECT * FROM events WHERE id = $1`, id)
+	return s.event(ctx, "find event", `SELECT `+eventColumns+` FROM events WHERE id = $1`, id)
 }
 
 // UpdateEvent returns the event as it is after the change, and
@@ -89,7 +98,7 @@ func (s *Store) Event(ctx context.Context, id int64) (boxoffice.Event, error) {
 func (s *Store) UpdateEvent(ctx context.Context, id int64, patch boxoffice.EventPatch) (boxoffice.Event, error) {
 	return s.event(ctx, "update event", `
 		UPDATE events SET title = coalesce($2, title), price_cents = coalesce($3, price_cents)
-		WHERE id = $1 RETURNING *`, id, patch.Title, patch.PriceCents)
+		WHERE id = $1 RETURNING `+eventColumns, id, patch.Title, patch.PriceCents)
 }
 
 // event returns the one event that the query yields.
@@ -113,6 +122,6 @@ func (s *Store) event(ctx context.Context, doing, query string, args ...any) (bo
 // withVenue looks up the venue of the event.
 func withVenue(ctx context.Context, db sqlx.QueryerContext, row event) (boxoffice.Event, error) {
 	var v venue
-	err := sqlx.GetContext(ctx, db, &v, `SELECT * FROM venues WHERE id = $1`, row.VenueID)
+	err := sqlx.GetContext(ctx, db, &v, `SELECT `+venueColumns+` FROM venues WHERE id = $1`, row.VenueID)
 	return row.domain(v), err
 }

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -56,7 +57,7 @@ func bodyError(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errBodyTooSlow
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return boxoffice.Invalid(wrongType.Field, "must be a "+jsonType(wrongType))
+		return boxoffice.Invalid(wrongType.Field, "must be "+jsonType(wrongType.Type))
 	default:
 		if field, unknown := unknownField(err); unknown {
 			return boxoffice.Invalid(field, "is no field of this request")
@@ -65,12 +66,23 @@ func bodyError(err error) error {
 	}
 }
 
-// jsonType is the JSON type that a field should have had.
-func jsonType(wrong *json.UnmarshalTypeError) string {
-	if strings.HasPrefix(wrong.Type.String(), "int") {
-		return "whole number"
+// jsonType says what a field of the type takes, in JSON's words: a client doesn't know
+// what a []string is.
+func jsonType(t reflect.Type) string {
+	switch zero := reflect.Zero(t); {
+	case zero.CanInt(), zero.CanUint():
+		return "a whole number"
+	case zero.CanFloat():
+		return "a number"
+	case t.Kind() == reflect.String:
+		return "a string"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
+		return "a list"
+	default:
+		return "an object"
 	}
-	return wrong.Type.String()
 }
 
 // unknownField is the field that DisallowUnknownFields complains of: encoding/json

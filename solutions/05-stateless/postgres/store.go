@@ -31,7 +31,7 @@ var _ boxoffice.Store = (*Store)(nil)
 func Open(databaseURL string, slowQuery time.Duration, registry prometheus.Registerer) (*Store, error) {
 	connector, err := newConnector(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, errURL
 	}
 	opened := promauto.With(registry).NewCounter(prometheus.CounterOpts{
 		Name: "db_connections_opened_total",
@@ -108,6 +108,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	return db.Close()
 }
+
+// errURL is all that is said of a URL that can't be read: what lib/pq says of it has
+// pieces of the password in it.
+var errURL = errors.New("DATABASE_URL can't be read as postgres://USER:PASSWORD@HOST:PORT/DATABASE\n" +
+	"In a password, / ? # @ : % and blanks are written as %2F %3F %23 %40 %3A %25 and %20")
 
 // region connect
 

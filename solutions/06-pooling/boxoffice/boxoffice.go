@@ -16,6 +16,7 @@ var (
 	ErrBadCredentials  = errors.New("wrong e-mail address or password")
 	ErrLocked          = errors.New("too many log-ins failed; try again later")
 	ErrUnavailable     = errors.New("something we need doesn't answer; try again in a moment")
+	ErrInDoubt         = errors.New("we lost our database before it said whether this was done; look before you ask for it again")
 	ErrForbidden       = errors.New("only the organiser may do this")
 	ErrNotFound        = errors.New("there is no such thing")
 	ErrEmailTaken      = errors.New("this e-mail address is taken")

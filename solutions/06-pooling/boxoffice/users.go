@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -20,6 +21,7 @@ const MaxAttempts = 5
 
 // SignUp makes a buyer. It returns an InvalidError or ErrEmailTaken.
 func (s *Service) SignUp(ctx context.Context, email, password string) (User, error) {
+	email = normalEmail(email)
 	var check checks
 	check.that(isAddress(email), "email", "must be an e-mail address")
 	check.that(len(password) >= minPassword && len(password) <= maxPassword, "password",
@@ -34,6 +36,10 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 	return s.Store.CreateUser(ctx, User{Email: email, PasswordHash: string(hash), Role: RoleBuyer})
 }
 
+// normalEmail is the form in which an address is stored, looked for and counted.
+// People write theirs in small letters and in capitals, and mean the same account.
+func normalEmail(address string) string { return strings.ToLower(address) }
+
 // isAddress reports whether s is an e-mail address and nothing else: no name
 // before it, no comment behind it.
 func isAddress(s string) bool {
@@ -45,13 +51,21 @@ func isAddress(s string) bool {
 
 // LogIn returns a token for the user, ErrBadCredentials, or ErrLocked after too
 // many failures.
+//
+// The order matters. The user is read first: a database that doesn't answer is
+// nobody's wrong password. The password is looked at last: of many attempts at the
+// same moment, no more than MaxAttempts get that far.
 func (s *Service) LogIn(ctx context.Context, email, password string) (token string, err error) {
+	email = normalEmail(email)
+	user, err := s.userByEmail(ctx, email)
+	if err != nil {
+		return "", err
+	}
 	if err := s.Attempts.Begin(ctx, email); err != nil {
 		return "", err
 	}
-	user, err := s.checkPassword(ctx, email, password)
-	if err != nil {
-		return "", err
+	if bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(password)) != nil {
+		return "", ErrBadCredentials
 	}
 	if err := s.Attempts.Forget(ctx, email); err != nil {
 		return "", err
@@ -61,23 +75,17 @@ func (s *Service) LogIn(ctx context.Context, email, password string) (token stri
 
 // endregion
 
-// checkPassword returns the user with the address and the password, or
-// ErrBadCredentials.
-func (s *Service) checkPassword(ctx context.Context, email, password string) (User, error) {
+// userByEmail returns the user with the address. An address that nobody has gets a
+// user without a hash, whom no password fits.
+func (s *Service) userByEmail(ctx context.Context, email string) (User, error) {
 	if !isText(email) {
-		return User{}, ErrBadCredentials
+		return User{}, nil
 	}
 	user, err := s.Store.UserByEmail(ctx, email)
 	if errors.Is(err, ErrNotFound) {
-		return User{}, ErrBadCredentials
+		return User{}, nil
 	}
-	if err != nil {
-		return User{}, err
-	}
-	if bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(password)) != nil {
-		return User{}, ErrBadCredentials
-	}
-	return user, nil
+	return user, err
 }
 
 // LogOut makes the token worthless.

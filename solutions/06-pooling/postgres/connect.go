@@ -16,11 +16,16 @@ import (
 // connectTimeout is how long opening a connection may take at most, whoever waits.
 const connectTimeout = 5 * time.Second
 
+// errURL is all that is said of a URL that can't be read: what lib/pq says of it has
+// pieces of the password in it.
+var errURL = errors.New("DATABASE_URL can't be read as postgres://USER:PASSWORD@HOST:PORT/DATABASE\n" +
+	"In a password, / ? # @ : % and blanks are written as %2F %3F %23 %40 %3A %25 and %20")
+
 // newConnector returns what opens connections, and counts them.
 func newConnector(databaseURL string, options Options) (driver.Connector, error) {
 	cfg, err := pq.NewConfig(databaseURL)
 	if err != nil {
-		return nil, err
+		return nil, errURL
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = connectTimeout

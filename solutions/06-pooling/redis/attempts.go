@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -63,6 +62,6 @@ func (a *Attempts) Forget(ctx context.Context, email string) error {
 // attemptsKey has a hash in it and no address: whoever reads the keys learns no
 // names, and long input makes no long key.
 func attemptsKey(email string) string {
-	hash := sha256.Sum256([]byte(strings.ToLower(email)))
+	hash := sha256.Sum256([]byte(email))
 	return "attempts:" + hex.EncodeToString(hash[:])
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/boxoffice/solutions/07-queries/boxoffice"
+	"example.com/boxoffice/solutions/07-queries/logging"
 )
 
 // The errors of HTTP itself.
@@ -36,6 +37,7 @@ var statuses = []struct {
 	{boxoffice.ErrBadCredentials, http.StatusUnauthorized},
 	{boxoffice.ErrLocked, http.StatusTooManyRequests},
 	{boxoffice.ErrUnavailable, http.StatusServiceUnavailable},
+	{boxoffice.ErrInDoubt, http.StatusInternalServerError}, // after a 503, clients ask again by themselves
 	{boxoffice.ErrForbidden, http.StatusForbidden},
 	{boxoffice.ErrNotFound, http.StatusNotFound},
 	{boxoffice.ErrEmailTaken, http.StatusConflict},
@@ -56,10 +58,11 @@ var statuses = []struct {
 
 // problem is the body of every refusal, as RFC 9457 has it.
 type problem struct {
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail,omitempty"`
-	Errors []fieldProblem `json:"errors,omitempty"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail,omitempty"`
+	Errors    []fieldProblem `json:"errors,omitempty"`
+	RequestID string         `json:"request_id,omitempty"` // what people tell support
 }
 
 // fieldProblem says what is wrong with one field of the request.
@@ -126,6 +129,7 @@ func clientLeft(c *gin.Context, err error) bool {
 // end is to break the connection off.
 func fail(c *gin.Context, err error) {
 	p := problemOf(err)
+	p.RequestID = logging.RequestID(c.Request.Context())
 	if p.Status >= http.StatusInternalServerError {
 		slog.ErrorContext(c.Request.Context(), "request failed", "error", err)
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -46,7 +47,7 @@ func (a *api) createOrder(c *gin.Context) error {
 		return err
 	}
 	created, err := a.service.CreateOrder(c.Request.Context(), boxoffice.Order{
-		UserID: c.GetInt64(userID), EventID: eventID, Quantity: in.Quantity,
+		UserID: loggedIn(c), EventID: eventID, Quantity: in.Quantity,
 	})
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (a *api) getOrder(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.service.Order(c.Request.Context(), c.GetInt64(userID), id)
+	found, err := a.service.Order(c.Request.Context(), loggedIn(c), id)
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,14 @@ func (a *api) getOrder(c *gin.Context) error {
 	return nil
 }
 
+// region myOrders
+
 func (a *api) myOrders(c *gin.Context) error {
-	found, err := a.service.OrdersOf(c.Request.Context(), c.GetInt64(userID))
+	page, err := orderPage(c)
+	if err != nil {
+		return err
+	}
+	found, err := a.service.OrdersOf(c.Request.Context(), loggedIn(c), page)
 	if err != nil {
 		return err
 	}
@@ -79,6 +86,33 @@ func (a *api) myOrders(c *gin.Context) error {
 	for i := range found {
 		orders[i] = showOrder(found[i])
 	}
-	c.JSON(http.StatusOK, gin.H{"orders": orders})
+	next := "" // the last page
+	if len(found) == page.Limit {
+		next = strconv.FormatInt(found[len(found)-1].ID, 10)
+	}
+	c.JSON(http.StatusOK, gin.H{"orders": orders, "next": next})
 	return nil
 }
+
+// orderPage reads the query, and checks it: its error names all that is wrong. The cursor of
+// orders is an id, since they are sorted by nothing else.
+func orderPage(c *gin.Context) (boxoffice.OrderPage, error) {
+	limit, limitErr := readNumber(c, "limit", 100)
+	after, cursorErr := readOrderCursor(c.Query("cursor"))
+	page := boxoffice.OrderPage{Limit: limit, After: after}
+	return page, boxoffice.JoinInvalid(limitErr, cursorErr, page.Check())
+}
+
+// readOrderCursor returns 0 for the first page, and an InvalidError for what is no id.
+func readOrderCursor(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, errBadCursor
+	}
+	return id, nil
+}
+
+// endregion

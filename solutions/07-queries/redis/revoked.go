@@ -12,11 +12,15 @@ type Revoked struct {
 	Client *redis.Client
 }
 
-// Add remembers the id until the token expires by itself.
+// clockSkew is how far the clocks of two instances may be apart. By one of them a token has
+// expired, and by another it is still valid.
+const clockSkew = time.Minute
+
+// Add remembers the id until the token has expired at every instance.
 func (r *Revoked) Add(ctx context.Context, id string, expires time.Time) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	left := max(time.Until(expires), time.Second) // 0 would mean for ever
+	left := max(time.Until(expires), 0) + clockSkew
 	if err := r.Client.Set(ctx, "revoked:"+id, 1, left).Err(); err != nil {
 		return unavailable("revoke a token", err)
 	}

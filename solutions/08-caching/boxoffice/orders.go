@@ -81,7 +81,18 @@ func (s *Service) Order(ctx context.Context, userID, orderID int64) (Order, erro
 	return order, nil
 }
 
-// OrdersOf returns the user's orders, the newest first.
-func (s *Service) OrdersOf(ctx context.Context, userID int64) ([]Order, error) {
-	return s.Store.OrdersOf(ctx, userID)
+// OrdersOf returns a page of the user's orders, the newest first, or an InvalidError.
+func (s *Service) OrdersOf(ctx context.Context, userID int64, page OrderPage) ([]Order, error) {
+	if err := page.Check(); err != nil {
+		return nil, err
+	}
+	return s.Store.OrdersOf(ctx, userID, page)
+}
+
+// Check returns an InvalidError that names all that is wrong with the page.
+func (p OrderPage) Check() error {
+	var check checks
+	check.that(p.Limit >= 1 && p.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
+	check.that(p.After >= 0, "cursor", "must be the next of a page")
+	return check.err()
 }

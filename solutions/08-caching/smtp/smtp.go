@@ -3,10 +3,13 @@ package smtp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"mime"
-	"net/smtp"
+	"net"
+	"strconv"
+
+	"github.com/wneessen/go-mail"
 
 	"example.com/boxoffice/solutions/08-caching/boxoffice"
 )
@@ -19,20 +22,51 @@ type Mailer struct {
 	Addr string
 }
 
-// Send returns once the server has taken the mail, however long that takes:
-// net/smtp knows no context.
-func (m *Mailer) Send(ctx context.Context, mail boxoffice.Mail) error {
+// Send returns once the server has taken the mail, or has kept silent for so long that
+// go-mail gives it up.
+func (m *Mailer) Send(ctx context.Context, letter boxoffice.Mail) error {
 	if m.Addr == "" {
 		slog.WarnContext(ctx, "no mail sent, since SMTP_ADDR is not set")
 		return nil
 	}
-	if err := smtp.SendMail(m.Addr, nil, sender, []string{mail.To}, message(mail)); err != nil {
+	if err := m.send(letter); err != nil {
 		return fmt.Errorf("send mail through %s: %w", m.Addr, err)
 	}
 	return nil
 }
 
-func message(mail boxoffice.Mail) []byte {
-	return fmt.Appendf(nil, "From: %s\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
-		sender, mail.To, mime.QEncoding.Encode("utf-8", mail.Subject), mail.Text)
+func (m *Mailer) send(letter boxoffice.Mail) error {
+	message, err := compose(letter)
+	if err != nil {
+		return err
+	}
+	client, err := m.client()
+	if err != nil {
+		return err
+	}
+	return client.DialAndSend(message)
+}
+
+// client speaks to the server: over TLS if that is offered.
+func (m *Mailer) client() (*mail.Client, error) {
+	host, port, err := net.SplitHostPort(m.Addr)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	return mail.NewClient(host, mail.WithPort(number), mail.WithTLSPolicy(mail.TLSOpportunistic))
+}
+
+// compose writes the mail. What servers want to see besides, such as a Date, go-mail adds.
+func compose(letter boxoffice.Mail) (*mail.Msg, error) {
+	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := errors.Join(message.From(sender), message.To(letter.To)); err != nil {
+		return nil, err
+	}
+	message.Subject(letter.Subject)
+	message.SetBodyString(mail.TypeTextPlain, letter.Text)
+	return message, nil
 }

@@ -48,7 +48,7 @@ func showReport(r boxoffice.SalesReport) *salesReport {
 
 // reportSales answers at once, and says where to ask for the report.
 func (a *api) reportSales(c *gin.Context) error {
-	asked, err := a.service.AskForReport(c.Request.Context(), c.GetInt64(userID))
+	asked, err := a.service.AskForReport(c.Request.Context(), loggedIn(c))
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *api) getJob(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.service.Report(c.Request.Context(), c.GetInt64(userID), id)
+	found, err := a.service.Report(c.Request.Context(), loggedIn(c), id)
 	if err != nil {
 		return err
 	}

@@ -24,14 +24,19 @@ func With(ctx context.Context, more ...slog.Attr) context.Context {
 	return context.WithValue(ctx, attrs{}, slices.Concat(of(ctx), more))
 }
 
+// requestID is the key under which a context carries the id of its request.
+type requestID struct{}
+
+// WithRequestID returns a context that belongs to the request with the id. Its log
+// lines carry the id, as request_id.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return With(context.WithValue(ctx, requestID{}, id), slog.String("request_id", id))
+}
+
 // RequestID returns the id of the request that the context belongs to, "" if none.
 func RequestID(ctx context.Context) string {
-	for _, attr := range of(ctx) {
-		if attr.Key == "request_id" {
-			return attr.Value.String()
-		}
-	}
-	return ""
+	id, _ := ctx.Value(requestID{}).(string)
+	return id
 }
 
 func of(ctx context.Context) []slog.Attr {

@@ -4,6 +4,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,12 +16,12 @@ import (
 // patience is how long Redis may take.
 const patience = 2 * time.Second
 
-// Open returns a client of the Redis at the URL. It only reads the URL:
-// connections are opened when they are needed.
-func Open(url string) (*redis.Client, error) {
+// Open returns a client of the Redis at the URL, which is the value of a variable. It only
+// reads the URL: connections are opened when they are needed.
+func Open(variable, url string) (*redis.Client, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("read REDIS_URL: %w", err)
+		return nil, fmt.Errorf("%s %w", variable, errURL)
 	}
 	options.DialTimeout = patience
 	options.ReadTimeout = patience
@@ -29,6 +30,11 @@ func Open(url string) (*redis.Client, error) {
 	options.ContextTimeoutEnabled = true // else the deadline of a request means nothing here
 	return redis.NewClient(options), nil
 }
+
+// errURL is all that is said of a URL that can't be read: what the client says of it has
+// pieces of the password in it.
+var errURL = errors.New("can't be read as redis://USER:PASSWORD@HOST:PORT/NUMBER\n" +
+	"In a password, / ? # @ : % and blanks are written as %2F %3F %23 %40 %3A %25 and %20")
 
 // unavailable says that Redis didn't do what it was asked for.
 func unavailable(doing string, err error) error {

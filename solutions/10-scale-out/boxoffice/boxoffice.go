@@ -16,6 +16,7 @@ var (
 	ErrBadCredentials  = errors.New("wrong e-mail address or password")
 	ErrLocked          = errors.New("too many log-ins failed; try again later")
 	ErrUnavailable     = errors.New("something we need doesn't answer; try again in a moment")
+	ErrInDoubt         = errors.New("we lost our database before it said whether this was done; look before you ask for it again")
 	ErrForbidden       = errors.New("only the organiser may do this")
 	ErrNotFound        = errors.New("there is no such thing")
 	ErrEmailTaken      = errors.New("this e-mail address is taken")
@@ -126,6 +127,12 @@ type Sales struct {
 type SalesReport struct {
 	Sales
 	Cities map[string]Sales // by the city of the venue
+}
+
+// OrderPage chooses a page of a user's orders, the newest first.
+type OrderPage struct {
+	Limit int   // orders on the page
+	After int64 // the last order of the page before; 0 for the first page
 }
 
 // Order is a number of tickets that a user bought, or is about to buy.

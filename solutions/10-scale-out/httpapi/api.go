@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,8 +29,8 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Timeout is how long a request may take, from its arrival on.
 	Timeout time.Duration
-	// Draining says that this instance is about to leave. It answers all the same.
-	Draining *atomic.Bool
+	// Draining reports whether this instance is about to leave. It answers all the same.
+	Draining func() bool
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For is true.
 	TrustedProxies []string
 	// Faults adds the routes under /faults/, which fail on purpose.
@@ -40,9 +39,13 @@ type Options struct {
 
 // New returns the handler of all routes.
 func New(service *boxoffice.Service, options Options) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	a := &api{service: service, options: options}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	// gin would redirect /events/ to /events by itself: past all middleware, and to
+	// where X-Forwarded-Prefix says.
+	r.RedirectTrailingSlash = false
 	// Without this line, gin believes X-Forwarded-For whoever sends it.
 	if err := r.SetTrustedProxies(options.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("read TRUSTED_PROXIES: %w", err)
@@ -61,7 +64,7 @@ func New(service *boxoffice.Service, options Options) (http.Handler, error) {
 	r.GET("/readyz", handle(a.readyz))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(options.Registry, promhttp.HandlerOpts{})))
 	if options.Faults {
-		addFaults(r)
+		a.addFaults(r)
 	}
 
 	users := r.Group("/", handle(a.requireLogin))

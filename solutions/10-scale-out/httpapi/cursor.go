@@ -28,19 +28,25 @@ func writeCursor(c boxoffice.EventCursor) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor returns the empty cursor for what writeCursor can't have written. A
-// client may send anything.
-func readCursor(text string) boxoffice.EventCursor {
+// readCursor returns nil for the first page, and an InvalidError for what writeCursor
+// can't have written. A client may send anything.
+func readCursor(text string) (*boxoffice.EventCursor, error) {
+	if text == "" {
+		return nil, nil
+	}
 	var c cursor
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(decoded, &c) != nil {
-		return boxoffice.EventCursor{}
+		return nil, errBadCursor
 	}
 	c.StartsAt = c.StartsAt.UTC() // Go reads offsets that PostgreSQL doesn't know
 	if year := c.StartsAt.Year(); year < 1 || year > 9999 {
-		return boxoffice.EventCursor{}
+		return nil, errBadCursor
 	}
-	return boxoffice.EventCursor(c)
+	place := boxoffice.EventCursor(c)
+	return &place, nil
 }
+
+var errBadCursor = boxoffice.Invalid("cursor", "must be the next of a page")
 
 // endregion

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -35,7 +36,10 @@ func showEvent(e boxoffice.Event) event {
 }
 
 func (a *api) listEvents(c *gin.Context) error {
-	filter := eventFilter(c)
+	filter, err := eventFilter(c)
+	if err != nil {
+		return err
+	}
 	found, err := a.service.Events(c.Request.Context(), filter)
 	if err != nil {
 		return err
@@ -52,29 +56,25 @@ func (a *api) listEvents(c *gin.Context) error {
 	return nil
 }
 
-// eventFilter reads the query. A limit that is no number becomes -1, and a cursor
-// that is none becomes the empty one: the service refuses them by name.
-func eventFilter(c *gin.Context) boxoffice.EventFilter {
+// eventFilter reads the query, and checks it: its error names all that is wrong.
+func eventFilter(c *gin.Context) (boxoffice.EventFilter, error) {
+	limit, limitErr := readNumber(c, "limit", 20)
+	after, cursorErr := readCursor(c.Query("cursor"))
 	filter := boxoffice.EventFilter{
-		City: c.Query("city"), Title: c.Query("q"), Sort: boxoffice.SortByStart,
-		Limit: number(c.DefaultQuery("limit", "20")),
+		City: c.Query("city"), Title: c.Query("q"), Sort: boxoffice.EventSort(cmp.Or(c.Query("sort"), string(boxoffice.SortByStart))),
+		Limit: limit, After: after,
 	}
-	if sort := c.Query("sort"); sort != "" {
-		filter.Sort = boxoffice.EventSort(sort)
-	}
-	if text := c.Query("cursor"); text != "" {
-		after := readCursor(text)
-		filter.After = &after
-	}
-	return filter
+	return filter, boxoffice.JoinInvalid(limitErr, cursorErr, filter.Check())
 }
 
-func number(text string) int {
-	n, err := strconv.Atoi(text)
+// readNumber returns the number with that name in the query, or an InvalidError. Without
+// one, and with the error, it returns otherwise.
+func readNumber(c *gin.Context, name string, otherwise int) (int, error) {
+	n, err := strconv.Atoi(c.DefaultQuery(name, strconv.Itoa(otherwise)))
 	if err != nil {
-		return -1
+		return otherwise, boxoffice.Invalid(name, "must be a number")
 	}
-	return n
+	return n, nil
 }
 
 // region getEvent
@@ -106,7 +106,7 @@ func (a *api) changeEvent(c *gin.Context) error {
 	if err := readBody(c, &in); err != nil {
 		return err
 	}
-	changed, err := a.service.ChangeEvent(c.Request.Context(), c.GetInt64(userID), id, boxoffice.EventPatch(in))
+	changed, err := a.service.ChangeEvent(c.Request.Context(), loggedIn(c), id, boxoffice.EventPatch(in))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (a *api) healthz(c *gin.Context) error {
 // readyz says whether to send this instance requests. One that drains serves those
 // that come, and wants no more.
 func (a *api) readyz(c *gin.Context) error {
-	if a.options.Draining.Load() {
+	if a.options.Draining() {
 		return fmt.Errorf("%w: draining", errNotReady)
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
@@ -45,7 +45,7 @@ func (a *api) readyz(c *gin.Context) error {
 // keeps connections open; one that is closed just as a request goes out costs that
 // request. This way the proxy knows before.
 func (a *api) sendAway(c *gin.Context) {
-	if a.options.Draining.Load() {
+	if a.options.Draining() {
 		c.Header("Connection", "close")
 	}
 }

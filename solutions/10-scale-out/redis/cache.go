@@ -74,6 +74,9 @@ type entry[T any] struct {
 // remembers ErrNotFound for a moment, and no other error.
 func cached[T any](ctx context.Context, c *Cache, q question, load func(ctx context.Context) (T, error)) (T, error) {
 	found, version, hit, err := look[T](ctx, c, q)
+	if ctx.Err() != nil { // whoever asked has left: nobody waits for a load
+		return found.Value, fmt.Errorf("%w: looking for %s: %w", boxoffice.ErrUnavailable, q.key, ctx.Err())
+	}
 	c.count(q, hit, err)
 	if !hit {
 		reachable := err == nil

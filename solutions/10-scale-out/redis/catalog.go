@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/boxoffice/solutions/10-scale-out/boxoffice"
 )
@@ -37,17 +39,47 @@ func (c *Catalog) Event(ctx context.Context, id int64) (boxoffice.Event, error) 
 	})
 }
 
-// Events returns the events that match the filter.
-func (c *Catalog) Events(ctx context.Context, filter boxoffice.EventFilter) ([]boxoffice.Event, error) {
-	q := question{kind: "events", key: fmt.Sprintf("events:%s:%s", shape, fingerprint(filter)), version: listsVersion}
-	return cached(ctx, c.Cache, q, func(ctx context.Context) ([]boxoffice.Event, error) {
-		return c.Store.Events(ctx, filter)
-	})
-}
-
 // Changed makes what is remembered about the event stale.
 func (c *Catalog) Changed(ctx context.Context, eventID int64) {
 	c.Cache.forget(ctx, eventVersion(eventID), listsVersion)
+}
+
+// endregion
+
+// region Events
+
+// lengths are those of the pages that are remembered. Whoever asks for fewer events gets
+// the beginning of one.
+var lengths = []int{20, 50, 100}
+
+// Events returns the events that match the filter. It remembers first pages without a
+// search: many ask for the same one, and there are few. Of searches, cursors and limits,
+// anybody can make up as many as it takes to fill Redis.
+func (c *Catalog) Events(ctx context.Context, filter boxoffice.EventFilter) ([]boxoffice.Event, error) {
+	limit := filter.Limit
+	length, _ := slices.BinarySearch(lengths, limit)
+	if filter.Title != "" || filter.After != nil || length == len(lengths) {
+		return c.Store.Events(ctx, filter)
+	}
+	filter.Limit = lengths[length]
+	q := question{kind: "events", key: fmt.Sprintf("events:%s:%s", shape, fingerprint(filter)), version: listsVersion}
+	events, err := cached(ctx, c.Cache, q, func(ctx context.Context) ([]boxoffice.Event, error) {
+		return c.page(ctx, filter)
+	})
+	if errors.Is(err, boxoffice.ErrNotFound) {
+		return nil, nil
+	}
+	return events[:min(limit, len(events))], err
+}
+
+// page returns the events that match, and ErrNotFound when there are none: any word can
+// be asked for as a city, and what isn't there is remembered for a moment only.
+func (c *Catalog) page(ctx context.Context, filter boxoffice.EventFilter) ([]boxoffice.Event, error) {
+	events, err := c.Store.Events(ctx, filter)
+	if err == nil && len(events) == 0 {
+		err = boxoffice.ErrNotFound
+	}
+	return events, err
 }
 
 // endregion

@@ -44,8 +44,8 @@ func order(t *testing.T, quantity int, begins time.Duration) (*fakeStore, error)
 
 func TestServiceHandsTheOrderToTheStore(t *testing.T) {
 	lab.Task(t, 1)
-	for _, quantity := range []int{1, 2} {
-		fake, err := order(t, quantity, time.Hour)
+	for _, quantity := range []int{1, 2, 8} {
+		fake, err := order(t, quantity, time.Minute) // before it begins
 		lab.Require(t, len(fake.saved) == 1 && fake.saved[0].UserID == 5 && fake.saved[0].EventID == 7 && fake.saved[0].Quantity == quantity, lab.Finding{
 			Measured: fmt.Sprintf("an order of %d tickets reached the store as %+v (the service says: %v)", quantity, fake.saved, err),
 			Expected: fmt.Sprintf("one call of Store.CreateOrder, with user 5, event 7 and quantity %d", quantity),

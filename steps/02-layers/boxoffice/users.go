@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -11,6 +12,7 @@ import (
 // SignUp makes a buyer. It returns ErrInvalid for a password that is empty or
 // longer than 72 bytes, and ErrEmailTaken.
 func (s *Service) SignUp(ctx context.Context, email, password string) (User, error) {
+	email = normalEmail(email)
 	if email == "" || password == "" {
 		return User{}, fmt.Errorf("%w: an e-mail address and a password are needed", ErrInvalid)
 	}
@@ -24,8 +26,13 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 	return s.Store.CreateUser(ctx, User{Email: email, PasswordHash: string(hash), Role: RoleBuyer})
 }
 
+// normalEmail is the form in which an address is stored and looked for.
+// People write theirs in small letters and in capitals, and mean the same account.
+func normalEmail(address string) string { return strings.ToLower(address) }
+
 // LogIn returns a token for the user, or ErrBadCredentials.
 func (s *Service) LogIn(ctx context.Context, email, password string) (token string, err error) {
+	email = normalEmail(email)
 	user, err := s.Store.UserByEmail(ctx, email)
 	if errors.Is(err, ErrNotFound) {
 		return "", ErrBadCredentials

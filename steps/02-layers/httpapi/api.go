@@ -18,6 +18,7 @@ type api struct {
 
 // New returns the handler of all routes.
 func New(service *boxoffice.Service) http.Handler {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	a := &api{service: service}
 	r := gin.Default()
 	r.POST("/users", a.signUp)

@@ -103,7 +103,7 @@ func (a *api) changeEvent(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	changed, err := a.service.ChangeEvent(c.Request.Context(), c.GetInt64(userID), id, boxoffice.EventPatch(in))
+	changed, err := a.service.ChangeEvent(c.Request.Context(), loggedIn(c), id, boxoffice.EventPatch(in))
 	if err != nil {
 		fail(c, err)
 		return

@@ -13,16 +13,27 @@ const (
 
 // Events returns a page of the events to come, or ErrInvalid.
 func (s *Service) Events(ctx context.Context, filter EventFilter) ([]Event, error) {
+	if filter.Sort == "" {
+		filter.Sort = SortByStart
+	}
+	if err := filter.Check(); err != nil {
+		return nil, err
+	}
+	return s.Store.Events(ctx, filter)
+}
+
+// Check returns ErrInvalid for what no list can be asked for.
+func (f EventFilter) Check() error {
 	// TODO(task 2): name every wrong part of the filter, as EventPatch.check does.
 	// What can't be stored as text can't be looked for, either.
 	// TODO(task 3): sort is one of two words.
-	if filter.Limit < 1 || filter.Limit > maxPage {
-		return nil, fmt.Errorf("%w: limit must be from 1 to %d", ErrInvalid, maxPage)
+	if f.Limit < 1 || f.Limit > maxPage {
+		return fmt.Errorf("%w: limit must be from 1 to %d", ErrInvalid, maxPage)
 	}
-	if filter.Offset < 0 {
-		return nil, fmt.Errorf("%w: cursor must be the next of the page before", ErrInvalid)
+	if f.Offset < 0 {
+		return fmt.Errorf("%w: cursor must be the next of the page before", ErrInvalid)
 	}
-	return s.Store.Events(ctx, filter)
+	return nil
 }
 
 // Event returns one event with its description, or ErrNotFound.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -16,6 +17,7 @@ const (
 
 // SignUp makes a buyer. It returns ErrInvalid or ErrEmailTaken.
 func (s *Service) SignUp(ctx context.Context, email, password string) (User, error) {
+	email = normalEmail(email)
 	// TODO(task 2): check both with the bounds above, and name each that is wrong.
 	// net/mail reads addresses.
 	if email == "" || password == "" {
@@ -31,8 +33,13 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 	return s.Store.CreateUser(ctx, User{Email: email, PasswordHash: string(hash), Role: RoleBuyer})
 }
 
+// normalEmail is the form in which an address is stored and looked for.
+// People write theirs in small letters and in capitals, and mean the same account.
+func normalEmail(address string) string { return strings.ToLower(address) }
+
 // LogIn returns a token for the user, or ErrBadCredentials.
 func (s *Service) LogIn(ctx context.Context, email, password string) (token string, err error) {
+	email = normalEmail(email)
 	// TODO(task 2): an address that can't be stored belongs to nobody.
 	user, err := s.Store.UserByEmail(ctx, email)
 	if errors.Is(err, ErrNotFound) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -32,7 +33,7 @@ func bodyError(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errBodyTooSlow
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return boxoffice.Invalid(wrongType.Field, "must be a "+jsonType(wrongType))
+		return boxoffice.Invalid(wrongType.Field, "must be "+jsonType(wrongType.Type))
 	default:
 		if field, unknown := unknownField(err); unknown {
 			return boxoffice.Invalid(field, "is no field of this request")
@@ -41,12 +42,23 @@ func bodyError(err error) error {
 	}
 }
 
-// jsonType is the JSON type that a field should have had.
-func jsonType(wrong *json.UnmarshalTypeError) string {
-	if strings.HasPrefix(wrong.Type.String(), "int") {
-		return "whole number"
+// jsonType says what a field of the type takes, in JSON's words: a client doesn't know
+// what a []string is.
+func jsonType(t reflect.Type) string {
+	switch zero := reflect.Zero(t); {
+	case zero.CanInt(), zero.CanUint():
+		return "a whole number"
+	case zero.CanFloat():
+		return "a number"
+	case t.Kind() == reflect.String:
+		return "a string"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array:
+		return "a list"
+	default:
+		return "an object"
 	}
-	return wrong.Type.String()
 }
 
 // unknownField is the field that DisallowUnknownFields complains of: encoding/json

@@ -46,7 +46,7 @@ func (a *api) createOrder(c *gin.Context) error {
 		return err
 	}
 	created, err := a.service.CreateOrder(c.Request.Context(), boxoffice.Order{
-		UserID: c.GetInt64(userID), EventID: eventID, Quantity: in.Quantity,
+		UserID: loggedIn(c), EventID: eventID, Quantity: in.Quantity,
 	})
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (a *api) getOrder(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.service.Order(c.Request.Context(), c.GetInt64(userID), id)
+	found, err := a.service.Order(c.Request.Context(), loggedIn(c), id)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (a *api) getOrder(c *gin.Context) error {
 }
 
 func (a *api) myOrders(c *gin.Context) error {
-	found, err := a.service.OrdersOf(c.Request.Context(), c.GetInt64(userID))
+	found, err := a.service.OrdersOf(c.Request.Context(), loggedIn(c))
 	if err != nil {
 		return err
 	}

@@ -16,16 +16,21 @@ func (s *Service) Events(ctx context.Context, filter EventFilter) ([]Event, erro
 	if filter.Sort == "" {
 		filter.Sort = SortByStart
 	}
-	var check checks
-	check.that(isText(filter.City), "city", "must be text")
-	check.that(isText(filter.Title), "q", "must be text")
-	check.that(filter.Sort == SortByStart || filter.Sort == SortByPrice, "sort", "must be starts_at or price_cents")
-	check.that(filter.Limit >= 1 && filter.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
-	check.that(filter.Offset >= 0, "cursor", "must be the next of the page before")
-	if err := check.err(); err != nil {
+	if err := filter.Check(); err != nil {
 		return nil, err
 	}
 	return s.Store.Events(ctx, filter)
+}
+
+// Check returns an InvalidError that names all that is wrong with the filter.
+func (f EventFilter) Check() error {
+	var check checks
+	check.that(isText(f.City), "city", "must be text")
+	check.that(isText(f.Title), "q", "must be text")
+	check.that(f.Sort == "" || f.Sort == SortByStart || f.Sort == SortByPrice, "sort", "must be starts_at or price_cents")
+	check.that(f.Limit >= 1 && f.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
+	check.that(f.Offset >= 0, "cursor", "must be the next of the page before")
+	return check.err()
 }
 
 // Event returns one event with its description, or ErrNotFound.

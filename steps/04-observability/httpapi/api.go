@@ -31,9 +31,13 @@ type Options struct {
 
 // New returns the handler of all routes.
 func New(service *boxoffice.Service, options Options) http.Handler {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	a := &api{service: service, options: options}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	// gin would redirect /events/ to /events by itself: past all middleware, and to
+	// where X-Forwarded-Prefix says.
+	r.RedirectTrailingSlash = false
 	// From the outside in: the id comes first, so that each line has it. Logs and
 	// metrics see the status that a panic ends with.
 	// TODO(task 1): gin.Logger writes text, and all of the URL. When logRequest
@@ -50,7 +54,7 @@ func New(service *boxoffice.Service, options Options) http.Handler {
 	r.GET("/readyz", handle(a.readyz))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(options.Registry, promhttp.HandlerOpts{})))
 	if options.Faults {
-		addFaults(r)
+		a.addFaults(r)
 	}
 
 	users := r.Group("/", handle(a.requireLogin))

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/boxoffice/steps/04-observability/boxoffice"
+	"example.com/boxoffice/steps/04-observability/logging"
 )
 
 // The errors of HTTP itself.
@@ -54,10 +55,11 @@ var statuses = []struct {
 
 // problem is the body of every refusal, as RFC 9457 has it.
 type problem struct {
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail,omitempty"`
-	Errors []fieldProblem `json:"errors,omitempty"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail,omitempty"`
+	Errors    []fieldProblem `json:"errors,omitempty"`
+	RequestID string         `json:"request_id,omitempty"` // what people tell support
 }
 
 // fieldProblem says what is wrong with one field of the request.
@@ -124,6 +126,7 @@ func clientLeft(c *gin.Context, err error) bool {
 // end is to break the connection off.
 func fail(c *gin.Context, err error) {
 	p := problemOf(err)
+	p.RequestID = logging.RequestID(c.Request.Context())
 	if p.Status >= http.StatusInternalServerError {
 		// TODO(task 1): this line doesn't know which request it belongs to.
 		log.Printf("%s %s: %v", c.Request.Method, c.FullPath(), err)

@@ -20,10 +20,10 @@ var wellFormed = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // identify gives the request an id: the client's X-Request-ID if it is well formed,
 // else a new one. The answer carries it, and so does each line that is logged with
-// the request's context.
+// the request's context, and the body of a refusal.
 func identify(c *gin.Context) {
 	// TODO(task 1): do what the comment above says. crypto/rand.Text makes an id that
-	// nobody guesses; logWith, below, is for the lines.
+	// nobody guesses; logging.WithRequestID makes a context that carries it.
 }
 
 // logWith adds attributes to all lines that are logged for the request from now on.

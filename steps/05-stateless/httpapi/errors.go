@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/boxoffice/steps/05-stateless/boxoffice"
+	"example.com/boxoffice/steps/05-stateless/logging"
 )
 
 // The errors of HTTP itself.
@@ -56,10 +57,11 @@ var statuses = []struct {
 
 // problem is the body of every refusal, as RFC 9457 has it.
 type problem struct {
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail,omitempty"`
-	Errors []fieldProblem `json:"errors,omitempty"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail,omitempty"`
+	Errors    []fieldProblem `json:"errors,omitempty"`
+	RequestID string         `json:"request_id,omitempty"` // what people tell support
 }
 
 // fieldProblem says what is wrong with one field of the request.
@@ -126,6 +128,7 @@ func clientLeft(c *gin.Context, err error) bool {
 // end is to break the connection off.
 func fail(c *gin.Context, err error) {
 	p := problemOf(err)
+	p.RequestID = logging.RequestID(c.Request.Context())
 	if p.Status >= http.StatusInternalServerError {
 		slog.ErrorContext(c.Request.Context(), "request failed", "error", err)
 	}

@@ -9,9 +9,10 @@ import (
 
 // addFaults adds routes that fail on purpose, for tests and drills: what an API
 // does about a bug can't be seen while it has none.
-func addFaults(r gin.IRoutes) {
+func (a *api) addFaults(r gin.IRoutes) {
 	r.GET("/faults/panic", func(*gin.Context) { panic("secret detail of a bug") })
 	r.GET("/faults/error", handle(func(*gin.Context) error { return errors.New("secret detail of an error") }))
+	r.GET("/faults/no-login", handle(a.myOrders)) // without requireLogin before it
 	r.GET("/faults/abort-early", func(*gin.Context) { panic(http.ErrAbortHandler) })
 	r.GET("/faults/abort", func(c *gin.Context) {
 		writeHalf(c)

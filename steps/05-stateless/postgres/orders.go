@@ -9,6 +9,8 @@ import (
 	"example.com/boxoffice/steps/05-stateless/boxoffice"
 )
 
+const orderColumns = "id, user_id, event_id, quantity, total_cents, status, created_at"
+
 // order is a row of orders.
 type order struct {
 	ID         int64     `db:"id"`
@@ -57,7 +59,8 @@ func (s *Store) CreateOrder(ctx context.Context, o boxoffice.Order) (boxoffice.O
 	return row.domain(), nil
 }
 
-// takeTickets lowers what remains of the event.
+// takeTickets lowers what remains of the event. It doesn't hold when two buyers come at
+// the same moment: both read the old number, and both buy. Step 11 ends that.
 func takeTickets(ctx context.Context, tx sqlx.ExtContext, eventID int64, quantity int) error {
 	var remaining int
 	if err := sqlx.GetContext(ctx, tx, &remaining, `SELECT remaining FROM events WHERE id = $1`, eventID); err != nil {
@@ -73,7 +76,7 @@ func takeTickets(ctx context.Context, tx sqlx.ExtContext, eventID int64, quantit
 func insertOrder(ctx context.Context, tx sqlx.ExtContext, o boxoffice.Order) (order, error) {
 	var row order
 	err := sqlx.GetContext(ctx, tx, &row, `
-		INSERT INTO orders (user_id, event_id, quantity, total_cents) VALUES ($1, $2, $3, $4) RETURNING *`,
+		INSERT INTO orders (user_id, event_id, quantity, total_cents) VALUES ($1, $2, $3, $4) RETURNING `+orderColumns,
 		o.UserID, o.EventID, o.Quantity, o.TotalCents)
 	return row, err
 }
@@ -88,7 +91,7 @@ func (s *Store) Order(ctx context.Context, id int64) (boxoffice.Order, error) {
 	}
 	defer db.Close()
 	var row order
-	if err := sqlx.GetContext(ctx, s.timed(db), &row, `SELECT * FROM orders WHERE id = $1`, id); err != nil {
+	if err := sqlx.GetContext(ctx, s.timed(db), &row, `SELECT `+orderColumns+` FROM orders WHERE id = $1`, id); err != nil {
 		return boxoffice.Order{}, domainError("find order", err)
 	}
 	return row.domain(), nil
@@ -102,7 +105,7 @@ func (s *Store) OrdersOf(ctx context.Context, userID int64) ([]boxoffice.Order, 
 	}
 	defer db.Close()
 	var rows []order
-	if err := sqlx.SelectContext(ctx, s.timed(db), &rows, `SELECT * FROM orders WHERE user_id = $1 ORDER BY id DESC`, userID); err != nil {
+	if err := sqlx.SelectContext(ctx, s.timed(db), &rows, `SELECT `+orderColumns+` FROM orders WHERE user_id = $1 ORDER BY id DESC`, userID); err != nil {
 		return nil, domainError("list orders", err)
 	}
 	orders := make([]boxoffice.Order, len(rows))
@@ -118,7 +121,7 @@ func (s *Store) OrdersOf(ctx context.Context, userID int64) ([]boxoffice.Order, 
 // eventOf looks up the event of the order, as lists show it.
 func eventOf(ctx context.Context, db sqlx.QueryerContext, o order) (*boxoffice.Event, error) {
 	var row event
-	if err := sqlx.GetContext(ctx, db, &row, `SELECT * FROM events WHERE id = $1`, o.EventID); err != nil {
+	if err := sqlx.GetContext(ctx, db, &row, `SELECT `+eventColumns+` FROM events WHERE id = $1`, o.EventID); err != nil {
 		return nil, err
 	}
 	found, err := withVenue(ctx, db, row)

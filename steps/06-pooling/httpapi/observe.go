@@ -23,14 +23,14 @@ var wellFormed = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // identify gives the request an id: the client's X-Request-ID if it is well formed,
 // else a new one. The answer carries it, and so does each line that is logged with
-// the request's context.
+// the request's context, and the body of a refusal.
 func identify(c *gin.Context) {
 	id := c.GetHeader("X-Request-ID")
 	if !wellFormed.MatchString(id) {
 		id = rand.Text()
 	}
 	c.Header("X-Request-ID", id)
-	logWith(c, slog.String("request_id", id))
+	c.Request = c.Request.WithContext(logging.WithRequestID(c.Request.Context(), id))
 }
 
 // logWith adds attributes to all lines that are logged for the request from now on.

@@ -42,10 +42,11 @@ type Options struct {
 func Open(databaseURL string, options Options) (*Store, error) {
 	connector, err := newConnector(databaseURL, options)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, err
 	}
 	// TODO(task 1): one pool, made here with sql.OpenDB, for all methods of the store.
-	// How many connections may it open, how many does it keep, and for how long?
+	// How many connections may it open, how many does it keep, and for how long? When all
+	// of them are busy, what does Ping say?
 	return &Store{connector: connector, slowQuery: options.SlowQuery}, nil
 }
 
@@ -94,6 +95,7 @@ func domainError(doing string, err error) error {
 	}
 	// TODO(task 3): which errors mean that there was no time left?
 	// TODO(task 4): and which that the database was gone, or left in the middle?
-	// Both are boxoffice.ErrUnavailable.
+	// Both are boxoffice.ErrUnavailable. But when it left in the middle of a COMMIT, it
+	// is boxoffice.ErrInDoubt.
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -11,13 +10,14 @@ import (
 	"example.com/boxoffice/steps/06-pooling/boxoffice"
 )
 
+const userColumns = "id, email, password_hash, role"
+
 // user is a row of users.
 type user struct {
-	ID           int64     `db:"id"`
-	Email        string    `db:"email"`
-	PasswordHash string    `db:"password_hash"`
-	Role         string    `db:"role"`
-	CreatedAt    time.Time `db:"created_at"`
+	ID           int64  `db:"id"`
+	Email        string `db:"email"`
+	PasswordHash string `db:"password_hash"`
+	Role         string `db:"role"`
 }
 
 func (u user) domain() boxoffice.User {
@@ -27,7 +27,7 @@ func (u user) domain() boxoffice.User {
 // CreateUser saves the user under a new id. It returns boxoffice.ErrEmailTaken
 // when somebody has signed up with that address.
 func (s *Store) CreateUser(ctx context.Context, u boxoffice.User) (boxoffice.User, error) {
-	row, err := s.user(ctx, `INSERT INTO users (email, password_hash, role) VALUES ($1, $2, $3) RETURNING *`,
+	row, err := s.user(ctx, `INSERT INTO users (email, password_hash, role) VALUES ($1, $2, $3) RETURNING `+userColumns,
 		u.Email, u.PasswordHash, u.Role)
 	if pq.As(err, pqerror.UniqueViolation) != nil {
 		err = boxoffice.ErrEmailTaken
@@ -40,7 +40,7 @@ func (s *Store) CreateUser(ctx context.Context, u boxoffice.User) (boxoffice.Use
 
 // User returns boxoffice.ErrNotFound when no user has the id.
 func (s *Store) User(ctx context.Context, id int64) (boxoffice.User, error) {
-	u, err := s.user(ctx, `SELECT * FROM users WHERE id = $1`, id)
+	u, err := s.user(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 	if err != nil {
 		return boxoffice.User{}, domainError("find user", err)
 	}
@@ -50,7 +50,7 @@ func (s *Store) User(ctx context.Context, id int64) (boxoffice.User, error) {
 // UserByEmail returns boxoffice.ErrNotFound when nobody has signed up with the
 // address.
 func (s *Store) UserByEmail(ctx context.Context, email string) (boxoffice.User, error) {
-	u, err := s.user(ctx, `SELECT * FROM users WHERE email = $1`, email)
+	u, err := s.user(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 	if err != nil {
 		return boxoffice.User{}, domainError("find user by e-mail", err)
 	}

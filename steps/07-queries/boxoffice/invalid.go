@@ -1,6 +1,7 @@
 package boxoffice
 
 import (
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -51,6 +52,22 @@ func (c *checks) err() error {
 		return nil
 	}
 	return &InvalidError{Fields: c.failed}
+}
+
+// JoinInvalid returns one InvalidError with the fields that the errors name, and nil
+// when all of them are nil. An error that is no InvalidError is returned as it is.
+func JoinInvalid(errs ...error) error {
+	var all checks
+	for _, err := range errs {
+		var invalid *InvalidError
+		switch {
+		case errors.As(err, &invalid):
+			all.failed = append(all.failed, invalid.Fields...)
+		case err != nil:
+			return err
+		}
+	}
+	return all.err()
 }
 
 // isText reports whether s is text that can be stored: UTF-8 without zero bytes.

@@ -26,17 +26,23 @@ func writeCursor(c boxoffice.EventCursor) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor returns a cursor at no place for what writeCursor can't have written. A
-// client may send anything.
+// readCursor returns nil for the first page, and an InvalidError for what writeCursor
+// can't have written. A client may send anything.
 //
 // TODO(task 3): What may a client send that Go can read, and PostgreSQL can't?
-func readCursor(text string) boxoffice.EventCursor {
+func readCursor(text string) (*boxoffice.EventCursor, error) {
+	if text == "" {
+		return nil, nil
+	}
 	var c cursor
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(decoded, &c) != nil {
-		return boxoffice.EventCursor{Offset: -1}
+		return nil, errBadCursor
 	}
-	return boxoffice.EventCursor(c)
+	place := boxoffice.EventCursor(c)
+	return &place, nil
 }
+
+var errBadCursor = boxoffice.Invalid("cursor", "must be the next of a page")
 
 // endregion

@@ -48,7 +48,7 @@ func (a *api) logOut(c *gin.Context) error {
 }
 
 func (a *api) me(c *gin.Context) error {
-	user, err := a.service.User(c.Request.Context(), c.GetInt64(userID))
+	user, err := a.service.User(c.Request.Context(), loggedIn(c))
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,10 @@ func (a *api) me(c *gin.Context) error {
 
 // userID is where requireLogin leaves the id of whoever is logged in.
 const userID = "userID"
+
+// loggedIn returns the id of whoever is logged in. On a route without requireLogin, it
+// panics: whoever forgets that gets a 500, and not the orders of a user 0.
+func loggedIn(c *gin.Context) int64 { return c.MustGet(userID).(int64) }
 
 func (a *api) requireLogin(c *gin.Context) error {
 	id, err := a.service.Authenticate(c.Request.Context(), bearerToken(c))
@@ -69,7 +73,12 @@ func (a *api) requireLogin(c *gin.Context) error {
 	return nil
 }
 
+// bearerToken is the token that came with a request, "" for none. The name of the scheme
+// may be written in small letters too (RFC 9110, section 11.1).
 func bearerToken(c *gin.Context) string {
-	token, _ := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
 	return token
 }

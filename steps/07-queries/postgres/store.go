@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"example.com/boxoffice/steps/07-queries/boxoffice"
 )
@@ -23,6 +23,7 @@ import (
 // Store is a [boxoffice.Store].
 type Store struct {
 	db        *sqlx.DB
+	checks    *sql.DB // one connection, for Ping alone
 	slowQuery time.Duration
 }
 
@@ -30,8 +31,8 @@ var _ boxoffice.Store = (*Store)(nil)
 
 // Options are what an operator sets.
 type Options struct {
-	// MaxConns is how many connections the store opens at most. All instances
-	// together must stay below max_connections of the server.
+	// MaxConns is how many connections the store opens at most, beside the one of Ping.
+	// All instances together must stay below max_connections of the server.
 	MaxConns int
 	// Timeout is how long a statement may take. The contexts of the requests see to
 	// that; a server that doesn't say anything for longer is given up.
@@ -42,38 +43,25 @@ type Options struct {
 	Registry prometheus.Registerer
 }
 
-// region Open
-
-const (
-	// maxIdleTime is how long a connection is kept that nobody needs.
-	maxIdleTime = 5 * time.Minute
-	// maxLifetime makes connections follow when the server moves to another address.
-	maxLifetime = 30 * time.Minute
-)
-
 // Open returns a store on the database, with a pool of connections. It only reads
 // the URL: connections are opened when they are needed.
 func Open(databaseURL string, options Options) (*Store, error) {
 	connector, err := newConnector(databaseURL, options)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, err
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(options.MaxConns)
-	db.SetMaxIdleConns(options.MaxConns) // fewer, and a busy pool would close and open them in turn
-	db.SetConnMaxIdleTime(maxIdleTime)
-	db.SetConnMaxLifetime(maxLifetime)
-	options.Registry.MustRegister(collectors.NewDBStatsCollector(db, "boxoffice"))
-	return &Store{db: sqlx.NewDb(db, "postgres"), slowQuery: options.SlowQuery}, nil
+	return &Store{
+		db:        sqlx.NewDb(openPool(connector, options), "postgres"),
+		checks:    openChecks(connector),
+		slowQuery: options.SlowQuery,
+	}, nil
 }
-
-// endregion
 
 // Ping returns why the database doesn't answer, or nil. It returns as soon as the
 // context ends, since a frozen database would not let the driver go.
 func (s *Store) Ping(ctx context.Context) error {
 	answer := make(chan error, 1)
-	go func() { answer <- s.db.PingContext(ctx) }()
+	go func() { answer <- s.checks.PingContext(ctx) }()
 	select {
 	case err := <-answer:
 		if err != nil {
@@ -99,18 +87,44 @@ func domainError(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// commit ends the transaction. What comes before a COMMIT is rolled back when the
+// connection breaks. Of the COMMIT itself nobody knows whether the server got to it:
+// boxoffice.ErrInDoubt. After a deadline that has passed, it isn't sent at all.
+func commit(tx *sqlx.Tx, doing string) error {
+	err := tx.Commit()
+	switch {
+	case err == nil:
+		return nil
+	case connectionLost(err) && !errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w: %w", doing, boxoffice.ErrInDoubt, err)
+	}
+	return domainError(doing, err)
+}
+
 // unavailable reports whether the database didn't get to do what it was asked for:
 // no connection in time, a connection lost, a statement cancelled, a transaction
-// rolled back because its context ended.
+// rolled back because its context ended, or an error that isn't about the statement.
 func unavailable(err error) bool {
+	if refusal := pq.As(err); refusal != nil {
+		return slices.Contains(passing, refusal.Code.Class())
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone) || connectionLost(err)
+}
+
+// passing are the classes of PostgreSQL's errors that pass by themselves, or by an
+// operator's doing: connections that are refused or broken, no room for one more, a
+// server that shuts down, crashes or cancels.
+var passing = []pqerror.Class{
+	pqerror.ClassConnectionException, pqerror.ClassInsufficientResources, pqerror.ClassOperatorIntervention,
+}
+
+// connectionLost reports whether nobody can tell what the server still did.
+func connectionLost(err error) bool {
 	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, sql.ErrTxDone) ||
-		errors.Is(err, driver.ErrBadConn) ||
+	return errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.EOF) ||
-		errors.As(err, &network) ||
-		pq.As(err, pqerror.QueryCanceled, pqerror.TooManyConnections, pqerror.AdminShutdown, pqerror.CannotConnectNow) != nil
+		errors.As(err, &network)
 }
 
 // endregion

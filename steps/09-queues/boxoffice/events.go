@@ -7,23 +7,28 @@ import (
 )
 
 const (
-	maxPage  = 100        // events
+	maxPage  = 100        // events, or orders
 	maxTitle = 200        // bytes
 	maxPrice = 10_000_000 // cents
 )
 
 // Events returns a page of the events to come, or an InvalidError.
 func (s *Service) Events(ctx context.Context, filter EventFilter) ([]Event, error) {
-	var check checks
-	check.that(isText(filter.City), "city", "must be text")
-	check.that(isText(filter.Title), "q", "must be text")
-	check.that(filter.Sort == SortByStart || filter.Sort == SortByPrice, "sort", "must be starts_at or price_cents")
-	check.that(filter.Limit >= 1 && filter.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
-	check.that(filter.After == nil || filter.After.Sort == filter.Sort, "cursor", "must be the next of a page with the same sort")
-	if err := check.err(); err != nil {
+	if err := filter.Check(); err != nil {
 		return nil, err
 	}
 	return s.Catalog.Events(ctx, filter)
+}
+
+// Check returns an InvalidError that names all that is wrong with the filter.
+func (f EventFilter) Check() error {
+	var check checks
+	check.that(isText(f.City), "city", "must be text")
+	check.that(isText(f.Title), "q", "must be text")
+	check.that(f.Sort == SortByStart || f.Sort == SortByPrice, "sort", "must be starts_at or price_cents")
+	check.that(f.Limit >= 1 && f.Limit <= maxPage, "limit", fmt.Sprintf("must be from 1 to %d", maxPage))
+	check.that(f.After == nil || f.After.Sort == f.Sort, "cursor", "must be the next of a page with the same sort")
+	return check.err()
 }
 
 // Event returns one event with its description, or ErrNotFound.

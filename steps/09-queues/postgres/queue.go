@@ -134,8 +134,8 @@ func (s *Store) Work(ctx context.Context, service *boxoffice.Service, options Wo
 func observeJob(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
 	var origin metadata
 	_ = json.Unmarshal(job.Metadata, &origin) // without it, the lines just say less
-	ctx = logging.With(ctx,
-		slog.String("request_id", origin.RequestID), slog.Int64("job_id", job.ID), slog.String("job", job.Kind), slog.Int("attempt", job.Attempt))
+	ctx = logging.With(logging.WithRequestID(ctx, origin.RequestID),
+		slog.Int64("job_id", job.ID), slog.String("job", job.Kind), slog.Int("attempt", job.Attempt))
 	start := time.Now()
 	err := work(ctx)
 	took := slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000)

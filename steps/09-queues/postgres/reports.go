@@ -31,8 +31,8 @@ func (s *Store) CreateReport(ctx context.Context, userID int64) (boxoffice.Job, 
 		return boxoffice.Job{}, domainError("create report", err)
 	}
 	// TODO(task 5): leave the job of making it, and its id in river_job as job_id.
-	if err := tx.Commit(); err != nil {
-		return boxoffice.Job{}, domainError("commit report", err)
+	if err := commit(tx, "commit report"); err != nil {
+		return boxoffice.Job{}, err
 	}
 	return boxoffice.Job{ID: id, UserID: userID, Status: boxoffice.JobQueued}, nil
 }

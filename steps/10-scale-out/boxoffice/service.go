@@ -40,8 +40,8 @@ type Store interface {
 	CreateOrder(ctx context.Context, order Order) (Order, error)
 	// Order returns ErrNotFound when no order has the id.
 	Order(ctx context.Context, id int64) (Order, error)
-	// OrdersOf returns the user's orders with their events, the newest first.
-	OrdersOf(ctx context.Context, userID int64) ([]Order, error)
+	// OrdersOf returns a page of the user's orders with their events, the newest first.
+	OrdersOf(ctx context.Context, userID int64, page OrderPage) ([]Order, error)
 
 	// CreateReport saves a job of the user's under a new id, and leaves word that
 	// Service.MakeReport is to be called for it; or does neither.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -29,8 +28,8 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Timeout is how long a request may take, from its arrival on.
 	Timeout time.Duration
-	// Draining says that this instance is about to leave. It answers all the same.
-	Draining *atomic.Bool
+	// Draining reports whether this instance is about to leave. It answers all the same.
+	Draining func() bool
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For is true.
 	TrustedProxies []string
 	// Faults adds the routes under /faults/, which fail on purpose.
@@ -39,9 +38,13 @@ type Options struct {
 
 // New returns the handler of all routes.
 func New(service *boxoffice.Service, options Options) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode) // the debug mode writes lines of its own into the log
 	a := &api{service: service, options: options}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	// gin would redirect /events/ to /events by itself: past all middleware, and to
+	// where X-Forwarded-Prefix says.
+	r.RedirectTrailingSlash = false
 	// TODO(task 4): gin believes X-Forwarded-For, whoever sends it. Only that of
 	// options.TrustedProxies is true.
 	// From the outside in: the id comes first, so that each line has it. Logs and
@@ -58,7 +61,7 @@ func New(service *boxoffice.Service, options Options) (http.Handler, error) {
 	r.GET("/readyz", handle(a.readyz))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(options.Registry, promhttp.HandlerOpts{})))
 	if options.Faults {
-		addFaults(r)
+		a.addFaults(r)
 	}
 
 	users := r.Group("/", handle(a.requireLogin))

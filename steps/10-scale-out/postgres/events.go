@@ -111,10 +111,9 @@ func (s *Store) Event(ctx context.Context, id int64) (boxoffice.Event, error) {
 // boxoffice.ErrNotFound when no event has the id.
 func (s *Store) UpdateEvent(ctx context.Context, id int64, patch boxoffice.EventPatch) (boxoffice.Event, error) {
 	return s.event(ctx, "update event", `
-		WITH e AS (
-			UPDATE events SET title = coalesce($2, title), price_cents = coalesce($3, price_cents)
-			WHERE id = $1 RETURNING *)
-		SELECT `+detailed+` FROM e JOIN venues v ON v.id = e.venue_id`, id, patch.Title, patch.PriceCents)
+		UPDATE events e SET title = coalesce($2, e.title), price_cents = coalesce($3, e.price_cents)
+		FROM venues v WHERE e.id = $1 AND v.id = e.venue_id
+		RETURNING `+detailed, id, patch.Title, patch.PriceCents)
 }
 
 // event returns the one event that the query yields.

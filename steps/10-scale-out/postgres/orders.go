@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"example.com/boxoffice/steps/10-scale-out/boxoffice"
 )
+
+const orderColumns = "id, user_id, event_id, quantity, total_cents, status, created_at"
 
 // order is a row of orders.
 type order struct {
@@ -50,13 +53,14 @@ func (s *Store) CreateOrder(ctx context.Context, o boxoffice.Order) (boxoffice.O
 	if _, err := s.enqueue(ctx, tx.Tx, confirmOrder{OrderID: row.ID}); err != nil {
 		return boxoffice.Order{}, domainError("create order", err)
 	}
-	if err := tx.Commit(); err != nil {
-		return boxoffice.Order{}, domainError("commit order", err)
+	if err := commit(tx, "commit order"); err != nil {
+		return boxoffice.Order{}, err
 	}
 	return row.domain(), nil
 }
 
-// takeTickets lowers what remains of the event.
+// takeTickets lowers what remains of the event. It doesn't hold when two buyers come at
+// the same moment: both read the old number, and both buy. Step 11 ends that.
 func takeTickets(ctx context.Context, tx sqlx.ExtContext, eventID int64, quantity int) error {
 	var remaining int
 	if err := sqlx.GetContext(ctx, tx, &remaining, `SELECT remaining FROM events WHERE id = $1`, eventID); err != nil {
@@ -72,7 +76,7 @@ func takeTickets(ctx context.Context, tx sqlx.ExtContext, eventID int64, quantit
 func insertOrder(ctx context.Context, tx sqlx.ExtContext, o boxoffice.Order) (order, error) {
 	var row order
 	err := sqlx.GetContext(ctx, tx, &row, `
-		INSERT INTO orders (user_id, event_id, quantity, total_cents) VALUES ($1, $2, $3, $4) RETURNING *`,
+		INSERT INTO orders (user_id, event_id, quantity, total_cents) VALUES ($1, $2, $3, $4) RETURNING `+orderColumns,
 		o.UserID, o.EventID, o.Quantity, o.TotalCents)
 	return row, err
 }
@@ -82,7 +86,7 @@ func insertOrder(ctx context.Context, tx sqlx.ExtContext, o boxoffice.Order) (or
 // Order returns boxoffice.ErrNotFound when no order has the id.
 func (s *Store) Order(ctx context.Context, id int64) (boxoffice.Order, error) {
 	var row order
-	if err := sqlx.GetContext(ctx, s.timed(s.db), &row, `SELECT * FROM orders WHERE id = $1`, id); err != nil {
+	if err := sqlx.GetContext(ctx, s.timed(s.db), &row, `SELECT `+orderColumns+` FROM orders WHERE id = $1`, id); err != nil {
 		return boxoffice.Order{}, domainError("find order", err)
 	}
 	return row.domain(), nil
@@ -90,18 +94,19 @@ func (s *Store) Order(ctx context.Context, id int64) (boxoffice.Order, error) {
 
 // region OrdersOf
 
-// OrdersOf returns the user's orders with their events, the newest first.
-func (s *Store) OrdersOf(ctx context.Context, userID int64) ([]boxoffice.Order, error) {
+// OrdersOf returns a page of the user's orders with their events, the newest first.
+func (s *Store) OrdersOf(ctx context.Context, userID int64, page boxoffice.OrderPage) ([]boxoffice.Order, error) {
 	var rows []struct {
 		order
 		event `db:"event"`
 	}
 	err := sqlx.SelectContext(ctx, s.timed(s.db), &rows, `
-		SELECT o.*, e.id AS "event.id", e.title AS "event.title", e.starts_at AS "event.starts_at",
+		SELECT o.id, o.user_id, o.event_id, o.quantity, o.total_cents, o.status, o.created_at,
+			e.id AS "event.id", e.title AS "event.title", e.starts_at AS "event.starts_at",
 			e.price_cents AS "event.price_cents", e.remaining AS "event.remaining",
 			v.id AS "event.venue.id", v.name AS "event.venue.name", v.city AS "event.venue.city"
 		FROM orders o JOIN events e ON e.id = o.event_id JOIN venues v ON v.id = e.venue_id
-		WHERE o.user_id = $1 ORDER BY o.id DESC`, userID)
+		WHERE o.user_id = $1 AND o.id < $2 ORDER BY o.id DESC LIMIT $3`, userID, before(page), page.Limit)
 	if err != nil {
 		return nil, domainError("list orders", err)
 	}
@@ -112,6 +117,14 @@ func (s *Store) OrdersOf(ctx context.Context, userID int64) ([]boxoffice.Order, 
 		orders[i].Event = &event
 	}
 	return orders, nil
+}
+
+// before is the id that all orders of the page are below.
+func before(page boxoffice.OrderPage) int64 {
+	if page.After == 0 {
+		return math.MaxInt64
+	}
+	return page.After
 }
 
 // endregion

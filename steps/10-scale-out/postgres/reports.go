@@ -38,8 +38,8 @@ func (s *Store) CreateReport(ctx context.Context, userID int64) (boxoffice.Job, 
 	if _, err := s.timed(tx).ExecContext(ctx, `UPDATE reports SET job_id = $2 WHERE id = $1`, id, job); err != nil {
 		return boxoffice.Job{}, domainError("create report", err)
 	}
-	if err := tx.Commit(); err != nil {
-		return boxoffice.Job{}, domainError("commit report", err)
+	if err := commit(tx, "commit report"); err != nil {
+		return boxoffice.Job{}, err
 	}
 	return boxoffice.Job{ID: id, UserID: userID, Status: boxoffice.JobQueued}, nil
 }

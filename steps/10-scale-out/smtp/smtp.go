@@ -3,11 +3,13 @@ package smtp
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
-	"mime"
 	"net"
-	"net/smtp"
+	"strconv"
+	"time"
+
+	"github.com/wneessen/go-mail"
 
 	"example.com/boxoffice/steps/10-scale-out/boxoffice"
 )
@@ -16,56 +18,69 @@ const sender = "tickets@boxoffice.example"
 
 // Mailer is a [boxoffice.Mailer].
 type Mailer struct {
-	// Addr is the server's host:port. When it is empty, mail is logged and dropped.
+	// Addr is the server's host:port.
 	Addr string
 }
 
+// region Send
+
 // Send returns once the server has taken the mail, or when the context ends.
-func (m *Mailer) Send(ctx context.Context, mail boxoffice.Mail) error {
-	if m.Addr == "" {
-		slog.WarnContext(ctx, "no mail sent, since SMTP_ADDR is not set")
-		return nil
+func (m *Mailer) Send(ctx context.Context, letter boxoffice.Mail) error {
+	message, err := compose(letter)
+	if err != nil {
+		return fmt.Errorf("write mail: %w", err)
 	}
-	if err := m.send(ctx, mail); err != nil {
+	client, err := m.client(ctx)
+	if err != nil {
+		return fmt.Errorf("read SMTP_ADDR: %w", err)
+	}
+	err = client.DialAndSendWithContext(ctx, message)
+	if err != nil && !message.IsDelivered() { // after that, only the goodbye failed
 		return fmt.Errorf("send mail through %s: %w", m.Addr, err)
 	}
 	return nil
 }
 
-func (m *Mailer) send(ctx context.Context, mail boxoffice.Mail) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.Addr)
+// client speaks to the server: over TLS if that is offered, and until the context ends.
+func (m *Mailer) client(ctx context.Context) (*mail.Client, error) {
+	host, port, err := net.SplitHostPort(m.Addr)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })() // net/smtp knows no context
-	client, err := smtp.NewClient(conn, m.Addr)
+	number, err := strconv.Atoi(port)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := client.Mail(sender); err != nil {
-		return err
-	}
-	if err := client.Rcpt(mail.To); err != nil {
-		return err
-	}
-	body, err := client.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := body.Write(message(mail)); err != nil {
-		return err
-	}
-	if err := body.Close(); err != nil {
-		return err
-	}
-	_ = client.Quit() // the server has the mail, whatever it says to this
-	return nil
+	return mail.NewClient(host, mail.WithPort(number), mail.WithTLSPolicy(mail.TLSOpportunistic),
+		mail.WithTimeout(longest), mail.WithDialContextFunc(untilDone(ctx)))
 }
 
-// message writes the mail. Its Message-ID is the same each time: mailboxes show a
-// mail that they have got twice once.
-func message(mail boxoffice.Mail) []byte {
-	return fmt.Appendf(nil, "Message-ID: <%s@boxoffice.example>\r\nFrom: %s\r\nTo: %s\r\nSubject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
-		mail.ID, sender, mail.To, mime.QEncoding.Encode("utf-8", mail.Subject), mail.Text)
+// longest is how long the server may keep silent at most. The context ends before that.
+const longest = time.Hour
+
+// untilDone dials connections that are closed when ctx ends: go-mail asks the context
+// while it dials, and not after that.
+func untilDone(ctx context.Context) mail.DialContextFunc {
+	return func(dialing context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(dialing, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
+}
+
+// endregion
+
+// compose writes the mail. What servers want to see besides, such as a Date, go-mail adds.
+// The Message-ID is the same each time: mailboxes show a mail that they have got twice once.
+func compose(letter boxoffice.Mail) (*mail.Msg, error) {
+	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := errors.Join(message.From(sender), message.To(letter.To)); err != nil {
+		return nil, err
+	}
+	message.SetMessageIDWithValue(letter.ID + "@boxoffice.example")
+	message.Subject(letter.Subject)
+	message.SetBodyString(mail.TypeTextPlain, letter.Text)
+	return message, nil
 }

@@ -3,24 +3,13 @@
 package main
 
 import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"example.com/boxoffice/tools/internal/cli"
-	"example.com/boxoffice/tools/internal/guard"
-	"example.com/boxoffice/tools/internal/load/bare"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/load/ceiling"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 func main() {
-	services.RunIfSupervisor()
-	guard.RunIfGuard()
-	bare.RunIfBare()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := newRootCmd().ExecuteContext(ctx)
-	stop()
-	cli.Report(os.Stderr, err)
-	os.Exit(cli.ExitCode(err))
+	postgres.RunIfSupervisor()
+	ceiling.RunIfCeiling()
+	cli.Main(newRootCmd())
 }

@@ -17,7 +17,9 @@ import (
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/load"
+	"example.com/boxoffice/tools/internal/machine"
 	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/runner"
 )
 
 func newRootCmd() *cobra.Command {
@@ -58,6 +60,7 @@ type options struct {
 	journey, limit bool
 	chart          string
 	stdout, stderr io.Writer
+	load           func() float64 // of this machine; machine.Load when nil
 }
 
 // plan is what one call measures.
@@ -147,7 +150,11 @@ func limitPlan(c *course.Course) *plan {
 }
 
 func (o *options) measure(ctx context.Context, c *course.Course, p *plan) error {
-	b := &load.Builder{Root: c.Root, Folder: filepath.Join(c.Root, ".workshop", "measure")}
+	busy := o.busy() // before this has made load itself
+	if busy != "" {
+		o.say("%s", busy)
+	}
+	b := &load.Builder{Root: c.Root, Folder: filepath.Join(c.Root, ".workshop", "measure"), Waiting: runner.Seldom(func(line string) { o.say("  %s", line) })}
 	o.say("Building the APIs.")
 	variants, err := p.variants(ctx, b)
 	if err != nil {
@@ -169,7 +176,7 @@ func (o *options) measure(ctx context.Context, c *course.Course, p *plan) error 
 	case err != nil:
 		return &cli.Problem{What: "can't measure", Why: err, Next: "go tool workshop doctor"}
 	}
-	report.Step, report.Title, report.Command = p.name, p.title, p.command
+	report.Step, report.Title, report.Command, report.Busy = p.name, p.title, p.command, busy
 	if err := measurement.Keep(c.Root, report); err != nil {
 		o.say("The figures are not kept: %v", err)
 	}
@@ -185,6 +192,14 @@ func (o *options) measure(ctx context.Context, c *course.Course, p *plan) error 
 	}
 	_, err = fmt.Fprint(o.stdout, report)
 	return err
+}
+
+// busy says that this machine has too much else to do; "" when it hasn't.
+func (o *options) busy() string {
+	if o.load == nil {
+		return machine.TooBusyToMeasure(machine.Load())
+	}
+	return machine.TooBusyToMeasure(o.load())
 }
 
 func (o *options) say(format string, args ...any) { fmt.Fprintf(o.stderr, format+"\n", args...) }

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/cli"
-	"example.com/boxoffice/tools/internal/site"
+	"example.com/boxoffice/tools/internal/site/content"
 )
 
 func newBuildCmd() *cobra.Command {
@@ -30,7 +30,7 @@ any server, and without one (open index.html). What is wrong is printed as
 			if out == "" {
 				out = filepath.Join(c.Root, ".workshop", "site")
 			}
-			var found site.Findings
+			var found content.Findings
 			switch err := s.Build(out); {
 			case errors.As(err, &found):
 				return wrong(cmd.ErrOrStderr(), found)

@@ -4,28 +4,21 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 	"example.com/boxoffice/tools/internal/site"
+	"example.com/boxoffice/tools/internal/site/content"
 )
 
 func main() {
-	services.RunIfSupervisor()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := newRootCmd().ExecuteContext(ctx)
-	stop()
-	cli.Report(os.Stderr, err)
-	os.Exit(cli.ExitCode(err))
+	postgres.RunIfSupervisor()
+	cli.Main(newRootCmd())
 }
 
 func newRootCmd() *cobra.Command {
@@ -59,7 +52,7 @@ func open() (*site.Site, *course.Course, error) {
 }
 
 // wrong prints what is wrong with the site, a line each, and is the end of a command.
-func wrong(w io.Writer, found site.Findings) error {
+func wrong(w io.Writer, found content.Findings) error {
 	fmt.Fprintln(w, found)
 	return &cli.Problem{What: "something is wrong with the site", Next: "mend what is listed above, then: go tool workshop site check", Code: cli.ExitRed}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/cli"
-	"example.com/boxoffice/tools/internal/site"
+	"example.com/boxoffice/tools/internal/site/content"
 )
 
 // run runs the command in the course that these tests are a part of.
@@ -77,7 +77,7 @@ func TestErrorsSayWhatToRunNext(t *testing.T) {
 
 func TestWhatIsWrongWithTheSiteIsListed(t *testing.T) {
 	var b bytes.Buffer
-	err := wrong(&b, site.Findings{{File: "site/content/home.md", Line: 3, What: "dead link"}})
+	err := wrong(&b, content.Findings{{File: "site/content/home.md", Line: 3, What: "dead link"}})
 	assert.Equal(t, "site/content/home.md:3: dead link\n", b.String())
 	assert.ErrorContains(t, err, "\n  next: mend what is listed above, then: go tool workshop site check")
 	assert.Equal(t, cli.ExitRed, cli.ExitCode(err))

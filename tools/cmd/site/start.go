@@ -25,24 +25,38 @@ import (
 )
 
 func newStartCmd() *cobra.Command {
-	var addr string
-	var open bool
+	var o startOptions
 	cmd := &cobra.Command{
 		Use:   "start [STEP]",
 		Short: "Serve the lessons, and run a step's tests whenever a file is saved",
 		Long:  `Serve the live pages. "go tool workshop start --help" tells more.`,
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return start(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), strings.Join(args, ""), addr, open)
+			return start(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), strings.Join(args, ""), o)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "", "`HOST:PORT` of this machine (default "+companion.DefaultAddr+", or the next free port)")
-	cmd.Flags().BoolVar(&open, "open", false, "open a browser, too")
+	cmd.Flags().StringVar(&o.addr, "addr", "", "`HOST:PORT` of this machine (default "+companion.DefaultAddr+", or the next free port)")
+	cmd.Flags().StringArrayVar(&o.origins, "origin", nil, "an `ORIGIN` that a forwarded port has in the browser")
+	cmd.Flags().BoolVar(&o.open, "open", false, "open a browser, too")
 	return cmd
 }
 
+// startOptions are what the command line of `start` says.
+type startOptions struct {
+	addr    string
+	origins []string
+	open    bool
+}
+
 // start serves until ctx ends.
-func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool) error {
+func start(ctx context.Context, out, warn io.Writer, arg string, o startOptions) error {
+	for i, text := range o.origins {
+		origin, err := companion.Origin(text)
+		if err != nil {
+			return cli.Usage(fmt.Errorf("--origin %s: %w", text, err), "go tool workshop start --help")
+		}
+		o.origins[i] = origin
+	}
 	c, step, state, err := stand(warn, arg)
 	if err != nil {
 		return err
@@ -51,18 +65,19 @@ func start(ctx context.Context, out, warn io.Writer, arg, addr string, open bool
 	if err != nil {
 		return &cli.Problem{What: "can't read the pages", Why: err, Next: "git checkout -- site"}
 	}
-	listener, err := listen(ctx, out, addr, c.Root)
+	listener, err := listen(ctx, out, o.addr, c.Root)
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("http://%s/steps/%s.html", listener.Addr(), step.Name)
+	own := fmt.Sprintf("http://%s", listener.Addr())
+	url := fmt.Sprintf("%s/steps/%s.html", append(o.origins, own)[0], step.Name)
 	fmt.Fprintf(out, "Read and work at %s\nTests run whenever you save a file of steps/%s. Ctrl-C ends it.\n\n", url, step.Name)
-	if open {
-		go func() { cli.Report(warn, openBrowser(url)) }()
+	if o.open {
+		go func() { cli.Print(warn, openBrowser(url)) }()
 	}
 	teller := &teller{root: c.Root, out: out, warn: warn}
 	err = companion.New(companion.Options{
-		Course: c, Progress: state, Pages: pages, Poll: polls(os.Getenv("WORKSHOP_POLL")),
+		Course: c, Progress: state, Pages: pages, Poll: polls(os.Getenv("WORKSHOP_POLL")), Origins: o.origins,
 		Needs: teller.needs, OnStep: teller.step, OnVerdict: teller.verdict, OnTrouble: teller.trouble,
 	}).Serve(ctx, listener)
 	if err != nil {
@@ -219,6 +234,9 @@ func verdictText(v *learner.Verdict, root string) string {
 	switch {
 	case v.Result.Build != "":
 		first, _, _ := strings.Cut(v.Located(func(path string) string { return strings.TrimPrefix(path, root+string(os.PathSeparator)) }), "\n")
+		if v.NotBuilt() == learner.GoFailed {
+			return "go can't build it: " + first
+		}
 		return "doesn't compile: " + first
 	case v.Result.Green():
 		return "green " + took

@@ -9,7 +9,7 @@ import (
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // attempt runs a step's tests and remembers what came of it.
@@ -49,7 +49,7 @@ func (e *env) save(state *progress.State) {
 func startPostgres(ctx context.Context, say func(string)) (stop func(), err error) {
 	stop, err = learner.StartNeeds(ctx, say)
 	if err != nil {
-		var missing *services.NotFoundError
+		var missing *postgres.NotFoundError
 		if ctx.Err() == nil && errors.As(err, &missing) {
 			return nil, &cli.Problem{What: err.Error()} // it says itself what helps
 		}

@@ -13,7 +13,6 @@ import (
 
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course/coursetest"
-	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -29,7 +28,7 @@ func TestBareSaysWhereOneStandsAndExitsZero(t *testing.T) {
 		"TestAdd   task 1", "Add(1, 2) is 4", "expected 3",
 		"Also red   to see them whole: go tool workshop test 01 --all\n  task 2     Negative\n",
 		"Open       steps/01-adding/main.go:10 TODO(task 1): add",
-		"Lesson     site/content/steps/01-adding.md",
+		"Lesson     go tool workshop read 01",
 		"Stuck?     go tool workshop hint 01",
 	} {
 		assert.Contains(t, out, want)
@@ -54,7 +53,7 @@ func TestTestExitsRedAndGreen(t *testing.T) {
 	b.succeeds("solve", "1", "--yes")
 	out = b.succeeds("test", "1")
 	for _, want := range []string{"Step 01 is done.", "Learned    A sum is the same from both ends.",
-		"Compare    go tool workshop diff 01", "Go on      go tool workshop next to 02-doubling: Doubling"} {
+		"Compare    go tool workshop diff 01", "Go on      go tool workshop next\n           to 02-doubling: Doubling\n"} {
 		assert.Contains(t, out, want)
 	}
 	assert.Contains(t, b.succeeds("list"), "✓ PASS  01-adding")
@@ -86,6 +85,14 @@ func TestChangedTestsAreTold(t *testing.T) {
 	assert.Contains(t, b.out.String(), "✗ FAIL  task 1")
 }
 
+func TestChangedTestsAreToldWhenAllIsGreen(t *testing.T) {
+	b := newDesk(t)
+	b.succeeds("solve", "1", "--yes")
+	b.write("main_test.go", "package main\n")
+	assert.Contains(t, b.succeeds("test"), "Note       not as the course has it, so the course's own ran: main_test.go")
+	assert.Contains(t, b.out.String(), "Step 01 is done.")
+}
+
 func TestJSONIsForScripts(t *testing.T) {
 	b := newDesk(t)
 	b.fails(cli.ExitRed, "test", "--json")
@@ -113,6 +120,8 @@ func TestMistypedWordsAreSuggested(t *testing.T) {
 	}{
 		{[]string{"tset"}, "did you mean reset or test?"},
 		{[]string{"xyzzy"}, `there is no command "xyzzy"`},
+		{[]string{"status"}, `there is no command "status"; did you mean list?`},
+		{[]string{"serve"}, "did you mean run or solve?"},
 		{[]string{"test", "--jsn"}, "did you mean --json?"},
 		{[]string{"test", "ading"}, "did you mean 01-adding?"},
 		{[]string{"test", "9"}, "steps are named by number (1 to 2) or name"},
@@ -240,6 +249,12 @@ func TestDiffComparesWithoutTestsAndModulePaths(t *testing.T) {
 	assert.NotContains(t, out, "+import", "the module path is no difference")
 	assert.Contains(t, out, "--- steps/01-adding/mine.go\n+++ /dev/null\n")
 
+	b.write("main.go", "// region all\n"+strings.Replace(b.read(b.mine("main.go")), "func Add", "// endregion\n// region add\nfunc Add", 1))
+	marked := b.succeeds("diff")
+	assert.NotContains(t, marked, "region", "marks of the lessons' excerpts are no difference")
+	assert.Contains(t, marked, "@@ -8,5 +7,5 @@", "a hunk says where it is in the learner's file, marks included")
+	assert.Regexp(t, `(?m)^main\.go +\+1 +-1$`, b.succeeds("diff", "01", "--stat"))
+
 	stat := b.succeeds("diff", "01", "--stat")
 	assert.Regexp(t, `(?m)^main\.go +\+1 +-1$`, stat)
 	assert.Regexp(t, `(?m)^mine\.go +\+0 +-1  only in yours$`, stat)
@@ -364,10 +379,4 @@ func TestRaceWithoutCSaysWhatIsMissing(t *testing.T) {
 	require.Contains(t, b.err.String(), "needs cgo")
 	require.Contains(t, b.err.String(), "next: CGO_ENABLED=1 go tool workshop test 01 --race")
 	require.NotContains(t, b.out.String(), "doesn't compile", "the learner's code is fine")
-}
-
-func TestFailureThatSaysTheSameIsNotRepeated(t *testing.T) {
-	e := newDesk(t).newEnv()
-	shown := (&board{style: e.style()}).failure(learner.Failure{Task: 1, Test: "TestTwo", Output: "panic: boom", Same: "TestOne"})
-	assert.Equal(t, "TestTwo   task 1\n\n  The same as TestOne.", shown)
 }

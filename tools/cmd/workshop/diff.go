@@ -9,13 +9,15 @@ import (
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newDiffCmd(e *env) *cobra.Command {
 	var stat bool
 	cmd := &cobra.Command{
-		Use:   "diff [STEP]",
-		Short: "Compare your code with the solution",
+		Use:        "diff [STEP]",
+		SuggestFor: []string{"compare", "solution"},
+		Short:      "Compare your code with the solution",
 		Long: `Compare your code with the step's solution, without the tests: lines with - are
 yours, lines with + are the solution's.`,
 		Args:              cobra.MaximumNArgs(1),
@@ -53,7 +55,7 @@ func (e *env) diff(s *course.Step, stat bool) error {
 }
 
 // statLine says how much of a file differs.
-func statLine(st style, f learner.FileDiff) string {
+func statLine(st terminal.Style, f learner.FileDiff) string {
 	note := ""
 	switch f.Only {
 	case learner.OnlyYours:
@@ -61,27 +63,27 @@ func statLine(st style, f learner.FileDiff) string {
 	case learner.OnlySolution:
 		note = "  only in the solution"
 	}
-	return fmt.Sprintf("%-36s %s %s%s", f.Name, st.paint(green, fmt.Sprintf("%5s", fmt.Sprintf("+%d", f.Added))),
-		st.paint(red, fmt.Sprintf("%5s", fmt.Sprintf("-%d", f.Removed))), note)
+	return fmt.Sprintf("%-36s %s %s%s", f.Name, st.Paint(terminal.Green, fmt.Sprintf("%5s", fmt.Sprintf("+%d", f.Added))),
+		st.Paint(terminal.Red, fmt.Sprintf("%5s", fmt.Sprintf("-%d", f.Removed))), note)
 }
 
 // coloured is a unified diff as a terminal shows it.
-func coloured(st style, diff string) string {
+func coloured(st terminal.Style, diff string) string {
 	var b strings.Builder
 	for i, line := range strings.SplitAfter(diff, "\n") {
 		code, text := "", strings.TrimSuffix(line, "\n")
 		switch {
 		case i < 2:
-			code = bold
+			code = terminal.Bold
 		case strings.HasPrefix(line, "@@"):
-			code = cyan
+			code = terminal.Cyan
 		case strings.HasPrefix(line, "+"):
-			code = green
+			code = terminal.Green
 		case strings.HasPrefix(line, "-"):
-			code = red
+			code = terminal.Red
 		}
 		if code != "" {
-			text = st.paint(code, text)
+			text = st.Paint(code, text)
 		}
 		b.WriteString(text)
 		if strings.HasSuffix(line, "\n") {

@@ -14,6 +14,7 @@ import (
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 // env is what a command sees of the world. Commands read and print through it alone,
@@ -52,21 +53,21 @@ func newEnv() *env {
 // Interactive reports whether somebody is there to press keys: stdin and stdout are
 // a terminal that can be drawn on, and --plain wasn't asked for.
 func (e *env) Interactive() bool {
-	_, in := terminal(e.stdin)
-	_, out := terminal(e.stdout)
+	_, in := terminal.Descriptor(e.stdin)
+	_, out := terminal.Descriptor(e.stdout)
 	return in && out && !e.plain && e.getenv("TERM") != "dumb"
 }
 
 // Colour reports whether output may be coloured: stdout is a terminal, and neither
 // --plain nor NO_COLOR (https://no-color.org) nor TERM=dumb asks for plain text.
 func (e *env) Colour() bool {
-	_, ok := terminal(e.stdout)
+	_, ok := terminal.Descriptor(e.stdout)
 	return ok && !e.plain && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
 }
 
 // Size is the terminal's columns and rows, 80 by 24 where there is none.
 func (e *env) Size() (columns, rows int) {
-	if fd, ok := terminal(e.stdout); ok {
+	if fd, ok := terminal.Descriptor(e.stdout); ok {
 		if w, h, err := term.GetSize(fd); err == nil && w > 0 && h > 0 {
 			return w, h
 		}
@@ -74,13 +75,17 @@ func (e *env) Size() (columns, rows int) {
 	return 80, 24
 }
 
-// terminal is the descriptor of a stream that is a terminal.
-func terminal(stream any) (fd int, ok bool) {
-	f, ok := stream.(interface{ Fd() uintptr })
-	if !ok {
-		return 0, false
-	}
-	return int(f.Fd()), term.IsTerminal(int(f.Fd()))
+// style writes for stdout.
+func (e *env) style() terminal.Style {
+	columns, _ := e.Size()
+	return terminal.Style{Colour: e.Colour(), Plain: e.plain, Width: columns}
+}
+
+// newTicker shows on stderr that something goes on.
+func (e *env) newTicker() *terminal.Ticker {
+	_, moving := terminal.Descriptor(e.stderr)
+	moving = moving && !e.plain && e.getenv("TERM") != "dumb"
+	return terminal.NewTicker(e.stderr, moving, func() int { columns, _ := e.Size(); return columns })
 }
 
 // Course is the course around the working directory, opened once.
@@ -152,3 +157,6 @@ func (e *env) CurrentStep() (*course.Step, error) {
 	}
 	return nil, &cli.Problem{What: "the course has no steps", Next: "git status"}
 }
+
+// relative names a file as seen from where the learner stands.
+func relative(cwd, path string) string { return cli.Relative(cwd, path) }

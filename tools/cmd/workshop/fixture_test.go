@@ -30,7 +30,16 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	c := coursetest.New(t)
-	return &desk{t: t, course: c, cwd: c.Root, env: map[string]string{}, runTests: runner.Run}
+	return &desk{t: t, course: c, cwd: c.Root, env: map[string]string{}, runTests: runTests}
+}
+
+// runTests runs them as if the machine had nothing else to do.
+func runTests(ctx context.Context, o runner.Options, onTest func(runner.Test)) (*runner.Result, error) {
+	result, err := runner.Run(ctx, o, onTest)
+	if err == nil {
+		result.Load = 0
+	}
+	return result, err
 }
 
 func (b *desk) newEnv() *env {
@@ -51,7 +60,7 @@ func (b *desk) run(args ...string) int {
 	root := newRootCmd(b.newEnv())
 	root.SetArgs(args)
 	err := root.ExecuteContext(b.t.Context())
-	cli.Report(&b.err, err)
+	cli.Print(&b.err, err)
 	return cli.ExitCode(err)
 }
 

@@ -3,197 +3,121 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"example.com/boxoffice/tools/internal/balancer"
 	"example.com/boxoffice/tools/internal/cli"
-	"example.com/boxoffice/tools/internal/guard"
+	"example.com/boxoffice/tools/internal/fleet"
+	"example.com/boxoffice/tools/internal/process"
 )
 
-// member is one process that `run` keeps running: an instance of the API, or its worker.
-type member struct {
-	name    string // A, B, … for instances; worker
-	command string // the subcommand of boxoffice
-	address string // where an instance listens; "" for a worker
-	env     []string
-
-	started time.Time
-	process *guard.Process
-	exited  chan struct{} // closed once it has ended, and all that it said is printed
-}
-
-// members are the processes that this run consists of.
-func (s *stand) members() []*member {
-	var list []*member
+// add puts the processes together that this run consists of.
+func (s *stand) add() {
+	s.fleet, s.outputs = fleet.New(s.program()), map[*fleet.Member][]*prefixed{}
+	serve := fleet.Role{Command: "serve", Listens: true, Env: s.backing.Env()}
 	for i := range s.options.instances {
-		address := s.options.addr
+		name, address, prefix := string(rune('A'+i)), s.options.addr, ""
 		if s.options.instances > 1 {
-			address = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort()))
+			address, prefix = "", name+"  "
 		}
-		list = append(list, &member{
-			name: string(rune('A' + i)), command: "serve", address: address,
-			env: append(append(apiEnvironment(), "ADDR="+address), s.wires.Env...),
-		})
+		s.member(name, serve, address, prefix)
 	}
 	if s.worker != "" {
-		list = append(list, &member{
-			name: "worker", command: s.worker,
-			env: append(apiEnvironment(), s.wires.WorkerEnv(s.wires.Worker.Addr())...),
-		})
+		s.member("worker", fleet.Role{Command: s.worker, Env: s.backing.WorkerEnv(s.backing.Worker.Addr())}, "", "worker  ")
 	}
-	return list
+}
+
+// member adds a process whose lines have a prefix.
+func (s *stand) member(name string, role fleet.Role, address, prefix string) {
+	said := &prefixed{to: s.e.stdout, prefix: prefix, mute: s.options.instances > 1}
+	complained := &prefixed{to: s.e.stderr, prefix: prefix}
+	s.outputs[s.fleet.Add(name, role, address, said, complained)] = []*prefixed{said, complained}
 }
 
 // serve runs the processes until ctx ends, or the only instance does.
 func (s *stand) serve(ctx context.Context) error {
-	members := s.members()
+	s.add()
+	s.cleanups = append(s.cleanups, s.fleet.Close)
 	if s.options.instances > 1 {
-		if err := s.balance(members); err != nil {
+		if err := s.balance(); err != nil {
 			return needsProblem(ctx, err)
 		}
 	}
 	s.introduce()
-	ended := make(chan *member)
 	over, finish := context.WithCancel(ctx)
 	defer finish()
-	defer s.stop(members)
-	for _, m := range members {
-		if err := s.start(over, m, ended); err != nil {
-			return needsProblem(ctx, err)
-		}
-		fmt.Fprintf(s.e.stdout, "  started   %s\n", m)
-	}
-	if s.balanced != nil {
-		fmt.Fprintf(s.e.stdout, "\n  A balancer stands before the instances. It asks each for GET /readyz every %v;\n  what they log of it is left out.\n", checkEvery)
-	}
-	fmt.Fprintln(s.e.stdout)
 	go s.report(over)
-	if err := s.watch(over, ended); err != nil {
-		return err
+	err := s.fleet.Supervise(over, s.teller())
+	if err == nil {
+		fmt.Fprintf(s.e.stdout, "\nStopping with SIGTERM; what is still there after %v is killed.\n", process.Grace)
 	}
-	fmt.Fprintf(s.e.stdout, "\nStopping with SIGTERM; what is still there after %v is killed.\n", guard.Grace)
-	s.stop(members)
+	_ = s.fleet.Stop()
+	for _, m := range s.fleet.Members() {
+		s.flush(m)
+	}
+	var ended *fleet.EndedError
+	switch {
+	case errors.As(err, &ended):
+		return &cli.Problem{
+			What: ended.Error(), Next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number), Code: cli.ExitRed,
+		}
+	case err != nil:
+		return needsProblem(ctx, err)
+	}
 	fmt.Fprintln(s.e.stdout, "Stopped. The database of this run is gone.")
 	return nil
 }
 
-// String tells which process it is, and where.
-func (m *member) String() string {
-	what := "instance " + m.name
-	if m.address == "" {
-		what = m.name
-	}
-	what += ", pid " + m.process.PID
-	if m.address != "" {
-		what += ", on http://" + m.address
-	}
-	return what
-}
-
-// start starts a process under a guard. Once it has ended, and while ctx lasts, it is
-// sent to ended.
-func (s *stand) start(ctx context.Context, m *member, ended chan<- *member) error {
-	said := &prefixed{to: s.e.stdout, prefix: s.prefix(m), mute: s.options.instances > 1}
-	complained := &prefixed{to: s.e.stderr, prefix: s.prefix(m)}
-	process, err := guard.Start([]string{s.binary, m.command}, m.env, said, complained)
-	if err != nil {
-		return err
-	}
-	m.process, m.started, m.exited = process, time.Now(), make(chan struct{})
-	go func() {
-		<-process.Exited()
-		said.flush()
-		complained.flush()
-		close(m.exited)
-		select {
-		case ended <- m:
-		case <-ctx.Done():
+// teller prints what becomes of the processes. Once all were started, it says what else is there.
+func (s *stand) teller() func(*fleet.Member, fleet.Change) {
+	missing := len(s.fleet.Members())
+	return func(m *fleet.Member, change fleet.Change) {
+		if change != fleet.Began {
+			s.flush(m)
 		}
-	}()
-	return nil
-}
-
-// prefix is what stands before the lines of a process where several share a terminal.
-func (s *stand) prefix(m *member) string {
-	if m.address != "" && s.options.instances == 1 {
-		return ""
-	}
-	return m.name + "  "
-}
-
-const (
-	// restartDelay is how long a process stays away that has ended.
-	restartDelay = time.Second
-	// shortLife is how soon a process ends that won't do better the next time.
-	shortLife = 2 * time.Second
-)
-
-// watch waits for ctx to end and starts again what ends before, but for the only
-// instance, whose end is the run's.
-func (s *stand) watch(ctx context.Context, ended chan *member) error {
-	again := make(chan *member)
-	running := s.options.instances
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case m := <-ended:
-			if short := time.Since(m.started) < shortLife; short || s.options.instances == 1 && m.address != "" {
-				if m.address != "" {
-					running--
-				}
-				if running == 0 {
-					return s.endedProblem(m)
-				}
-				fmt.Fprintf(s.e.stdout, "  ended     %s (%s), right after its start: read its lines above\n", m, m.process.Ending())
-				continue
+		switch change {
+		case fleet.Began:
+			fmt.Fprintf(s.e.stdout, "  started   %s\n", title(m))
+			if missing--; missing == 0 {
+				s.tellOfBalancer()
 			}
-			fmt.Fprintf(s.e.stdout, "  ended     %s (%s)\n", m, m.process.Ending())
-			time.AfterFunc(restartDelay, func() {
-				select {
-				case again <- m:
-				case <-ctx.Done():
-				}
-			})
-		case m := <-again:
-			if err := s.start(ctx, m, ended); err != nil {
-				return needsProblem(ctx, err)
-			}
-			fmt.Fprintf(s.e.stdout, "  started   %s\n", m)
+		case fleet.Ended:
+			fmt.Fprintf(s.e.stdout, "  ended     %s (%s)\n", title(m), m.Process().Ending())
+		case fleet.Failed:
+			fmt.Fprintf(s.e.stdout, "  ended     %s (%s), right after its start: read its lines above\n", title(m), m.Process().Ending())
 		}
 	}
 }
 
-// endedProblem says that no instance is left.
-func (s *stand) endedProblem(m *member) error {
-	return &cli.Problem{
-		What: fmt.Sprintf("the API ended by itself (%s)", m.process.Ending()),
-		Next: fmt.Sprintf("read its last lines above, then: go tool workshop run %02d", s.step.Number),
-		Code: cli.ExitRed,
+func (s *stand) tellOfBalancer() {
+	if s.balanced != nil {
+		fmt.Fprintf(s.e.stdout, "\n  A balancer stands before the instances. It asks each for GET /readyz every %v;\n  what they log of it is left out.\n", fleet.CheckEvery)
+	}
+	fmt.Fprintln(s.e.stdout)
+}
+
+// title tells which process it is, and where.
+func title(m *fleet.Member) string {
+	if !m.Role.Listens {
+		return fmt.Sprintf("%s, pid %d", m.Name, m.Process().PID)
+	}
+	return fmt.Sprintf("instance %s, pid %d, on http://%s", m.Name, m.Process().PID, m.Address())
+}
+
+// flush prints what a process that has ended left in the middle of a line.
+func (s *stand) flush(m *fleet.Member) {
+	for _, output := range s.outputs[m] {
+		output.flush()
 	}
 }
 
-// stop ends all processes with SIGTERM, which their guards send, and waits for them.
-func (s *stand) stop(members []*member) {
-	var group sync.WaitGroup
-	for _, m := range members {
-		if m.exited == nil {
-			continue
-		}
-		group.Go(func() {
-			m.process.Stop()
-			<-m.exited
-		})
-	}
-	group.Wait()
-}
+// longestLine is how long a line is waited for, in bytes.
+const longestLine = 64 << 10
 
 // prefixed writes whole lines, each with a prefix.
 type prefixed struct {
@@ -220,6 +144,11 @@ func (p *prefixed) Write(text []byte) (int, error) {
 		out.Write(line)
 	}
 	p.rest = append([]byte(nil), p.rest[end:]...)
+	if len(p.rest) > longestLine { // it may never end
+		out.WriteString(p.prefix)
+		out.Write(append(p.rest, '\n'))
+		p.rest = nil
+	}
 	if out.Len() == 0 {
 		return len(text), nil
 	}
@@ -253,26 +182,13 @@ type balancedCounts struct {
 	refused  int                // requests for which no instance was ready
 }
 
-// checkEvery is how often the balancer of `run` checks each instance: slower than in
-// tests, so that people see what happens in between.
-const checkEvery = 500 * time.Millisecond
-
 // balance starts the balancer before the instances.
-func (s *stand) balance(members []*member) error {
+func (s *stand) balance() error {
 	s.balanced = &balanced{}
-	started, err := balancer.Start(balancer.Options{
-		Addr: s.options.addr, CheckEvery: checkEvery, Observe: s.balanced.note, OnChange: s.tellReadiness,
+	_, err := s.fleet.Balance(balancer.Options{
+		Addr: s.options.addr, CheckEvery: fleet.CheckEvery, Observe: s.balanced.note, OnChange: s.tellReadiness,
 	})
-	if err != nil {
-		return err
-	}
-	s.cleanups = append(s.cleanups, started.Close)
-	for _, m := range members {
-		if m.address != "" {
-			started.Add(m.address)
-		}
-	}
-	return nil
+	return err
 }
 
 // tellReadiness says what the balancer has learnt of an instance.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,19 @@ func TestLinesOfSeveralProcessesAreTold(t *testing.T) {
 	require.Equal(t, "B  one\nB  two\nB  three\n", out.String())
 }
 
+func TestALineWithoutAnEndIsNotKept(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &prefixed{to: &out, prefix: "A  "}
+	for range 10 {
+		_, err := p.Write(bytes.Repeat([]byte("x"), longestLine))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(p.rest), longestLine)
+	}
+	p.flush()
+	require.Equal(t, 10*longestLine, strings.Count(out.String(), "x"), "nothing is lost")
+}
+
 func TestTheBalancersWorkIsSummedUp(t *testing.T) {
 	t.Parallel()
 	b := &balanced{}
@@ -40,7 +54,7 @@ func TestAWorkersPollingAloneIsNotTold(t *testing.T) {
 	t.Parallel()
 	quiet, polling := wireCounts{}, wireCounts{worker: pgtap.Stats{Queries: 31, Rows: 2}}
 	require.Equal(t, quiet.work(), polling.work())
-	require.Equal(t, []string{"worker    0 connections opened, 31 queries, 2 rows, 0 bytes"}, polling.since(quiet))
+	require.Equal(t, []string{"worker    0 connections opened, 31 queries, 2 rows, 0 bytes; it asks for jobs all the time"}, polling.since(quiet))
 	polling.mails = 1
 	require.NotEqual(t, quiet.work(), polling.work())
 }

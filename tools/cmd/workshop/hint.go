@@ -11,13 +11,15 @@ import (
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newHintCmd(e *env) *cobra.Command {
 	var task int
 	cmd := &cobra.Command{
-		Use:   "hint [STEP]",
-		Short: "Open one more hint for the first task that is red",
+		Use:        "hint [STEP]",
+		SuggestFor: []string{"hints", "tip", "stuck"},
+		Short:      "Open one more hint for the first task that is red",
 		Long: `Open one more hint each time: first a question, then a pointer, then an excerpt.
 Without --task it is for the first task that isn't green.`,
 		Args:              cobra.MaximumNArgs(1),
@@ -66,23 +68,23 @@ func (e *env) hint(ctx context.Context, s *course.Step, task int) (string, error
 }
 
 // openHint is one more hint of a task, or all of them when none is left.
-func openHint(st style, state *progress.State, s *course.Step, t *course.Task) string {
+func openHint(st terminal.Style, state *progress.State, s *course.Step, t *course.Task) string {
 	_ = state.Refresh() // another window may have opened some; without the file, what is known here counts
 	h := learner.OpenHint(state, s, t)
 	if h.Number == 0 {
 		return noMoreHints(st, s, t)
 	}
 	head := fmt.Sprintf("Hint %d of %d for task %d: %s", h.Number, len(t.Hints), t.Number, t.Title)
-	return st.paint(bold, strings.TrimSpace(st.wrap(head, 0))) + "\n\n" + st.wrap(h.Text, 2)
+	return st.Paint(terminal.Bold, strings.TrimSpace(st.Wrap(head, 0))) + "\n\n" + st.Wrap(h.Text, 2)
 }
 
-func noMoreHints(st style, s *course.Step, t *course.Task) string {
+func noMoreHints(st terminal.Style, s *course.Step, t *course.Task) string {
 	if len(t.Hints) == 0 {
-		return fmt.Sprintf("Task %d has no hints. The lesson: site/content/steps/%s.md", t.Number, s.Name)
+		return fmt.Sprintf("Task %d has no hints. The lesson: go tool workshop read %02d", t.Number, s.Number)
 	}
-	lines := []string{st.paint(bold, st.wrap(fmt.Sprintf("There are no more hints for task %d: %s. All of them:", t.Number, t.Title), 0)), ""}
+	lines := []string{st.Paint(terminal.Bold, st.Wrap(fmt.Sprintf("There are no more hints for task %d: %s. All of them:", t.Number, t.Title), 0)), ""}
 	for i, h := range t.Hints {
-		lines = append(lines, fmt.Sprintf("  %d  %s", i+1, strings.TrimLeft(st.wrap(h, 5), " ")))
+		lines = append(lines, fmt.Sprintf("  %d  %s", i+1, strings.TrimLeft(st.Wrap(h, 5), " ")))
 	}
 	return strings.Join(append(lines, "", fmt.Sprintf("The solution, beside your code: go tool workshop diff %02d", s.Number)), "\n")
 }

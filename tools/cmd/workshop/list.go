@@ -7,14 +7,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newListCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Show all steps, and which are done",
-		Args:  cobra.NoArgs,
+		Use:        "list",
+		SuggestFor: []string{"status", "steps", "ls", "progress", "where"},
+		Short:      "Show all steps, and which are done",
+		Args:       cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			lines, err := e.listSteps()
 			if err != nil {
@@ -88,8 +90,8 @@ func (e *env) printSteps(lines []stepLine) {
 			word = "PASS"
 			done++
 		}
-		title := clip(fmt.Sprintf("%-18s %s", l.Name, l.Title), st.width-len(tasks)-20)
-		fmt.Fprintf(e.stdout, "%s %s  %s%s  %s\n", here, st.mark(word), title, tasks, st.paint(dim, fmt.Sprintf("%d min", l.Minutes)))
+		title := terminal.Clip(fmt.Sprintf("%-18s %s", l.Name, l.Title), st.Width-len(tasks)-20)
+		fmt.Fprintf(e.stdout, "%s %s  %s%s  %s\n", here, st.Mark(word), title, tasks, st.Paint(terminal.Dim, fmt.Sprintf("%d min", l.Minutes)))
 	}
 	fmt.Fprintf(e.stdout, "\n%d of %s done; all are estimated at %s.  > is where you stand.\n",
 		done, count(len(lines), "step", "steps"), duration(minutes))

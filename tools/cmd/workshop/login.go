@@ -1,18 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/fleet"
 	"example.com/boxoffice/tools/internal/seed"
 )
 
@@ -48,24 +48,20 @@ const loginTimeout = 30 * time.Second
 func logIn(ctx context.Context, addr, email, password string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	credentials, _ := json.Marshal(map[string]string{"email": email, "password": password})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/sessions", bytes.NewReader(credentials))
-	if err != nil {
-		return "", cli.Usage(fmt.Errorf("--addr %s is no address: %w", addr, err), "go tool workshop help login")
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", &cli.Problem{What: "no API answers at " + addr, Why: err, Next: "go tool workshop run     (in another terminal)"}
-	}
-	defer func() { _ = response.Body.Close() }()
-	var session struct{ Token string }
-	if err := json.NewDecoder(response.Body).Decode(&session); err != nil || session.Token == "" {
+	token, err := fleet.LogIn(ctx, addr, email, password)
+	var refused *fleet.LogInError
+	var unread *url.Error
+	switch {
+	case err == nil:
+		return token, nil
+	case errors.As(err, &refused):
 		return "", &cli.Problem{
-			What: fmt.Sprintf("POST /sessions answered %s without a token for %s", response.Status, email),
+			What: fmt.Sprintf("POST /sessions answered %s without a token for %s", refused.Status, email),
 			Next: fmt.Sprintf("look at what `run` prints; the people are %s, %s and %s", seed.Buyer.Email, seed.OtherBuyer.Email, seed.Organiser.Email),
 			Code: cli.ExitRed,
 		}
+	case errors.As(err, &unread) && unread.Op == "parse":
+		return "", cli.Usage(fmt.Errorf("--addr %s is no address: %w", addr, err), "go tool workshop help login")
 	}
-	return session.Token, nil
+	return "", &cli.Problem{What: "no API answers at " + addr, Why: err, Next: "go tool workshop run     (in another terminal)"}
 }

@@ -17,8 +17,9 @@ func newMeasureCmd(e *env) *cobra.Command {
 	var json, journey, limit bool
 	var chart string
 	cmd := &cobra.Command{
-		Use:   "measure [STEP]",
-		Short: "Compare your code under load with what you began from, and with the solution",
+		Use:        "measure [STEP]",
+		SuggestFor: []string{"bench", "benchmark", "load"},
+		Short:      "Compare your code under load with what you began from, and with the solution",
 		Long: `Start the starter, your code and the solution of a step, each with a database and services
 of its own, and put the same load on them in turn: requests that come at a steady rate, whether
 or not the answers before them have come. It tells the highest rate at which 99 % of the answers

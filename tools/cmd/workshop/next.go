@@ -8,13 +8,15 @@ import (
 
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newNextCmd(e *env) *cobra.Command {
 	var anyway bool
 	cmd := &cobra.Command{
-		Use:   "next [STEP]",
-		Short: "Go on to the next step, or to the one you name",
+		Use:        "next [STEP]",
+		SuggestFor: []string{"skip", "goto", "continue", "step"},
+		Short:      "Go on to the next step, or to the one you name",
 		Long: `Make the next step the current one, which a bare "workshop" shows.
 Nothing of your code changes. A step that isn't green yet is left with --anyway only.`,
 		Args:              cobra.MaximumNArgs(1),
@@ -70,10 +72,10 @@ func (e *env) moveTo(s *course.Step) error {
 	}
 	st := e.style()
 	fmt.Fprintln(e.stdout, strings.Join([]string{
-		st.paint(bold, fmt.Sprintf("You stand at step %02d: %s", s.Number, s.Title)),
-		st.labelled("Lesson", relative(e.cwd, s.LessonPath)),
-		st.labelled("Code", relative(e.cwd, s.Dir)),
-		st.labelled("Go on", "go tool workshop"),
+		st.Paint(terminal.Bold, fmt.Sprintf("You stand at step %02d: %s", s.Number, s.Title)),
+		st.Labelled("Lesson", fmt.Sprintf("go tool workshop read %02d", s.Number)),
+		st.Labelled("Code", relative(e.cwd, s.Dir)),
+		st.Labelled("Go on", "go tool workshop"),
 	}, "\n"))
 	return nil
 }

@@ -15,7 +15,10 @@ const (
 	reportEvery = 50 * time.Millisecond
 	// reportQuiet is how long nothing may happen before it is told, so that what
 	// belongs to one request, or to one burst of them, stands in one line.
-	reportQuiet = 250 * time.Millisecond
+	reportQuiet = 500 * time.Millisecond
+	// reportRest is how long nothing may happen before a burst counts as over that paused
+	// on its way, as on a busy machine.
+	reportRest = 3 * time.Second
 )
 
 // report prints what the API asks of PostgreSQL and Redis, and the mail it sends,
@@ -23,27 +26,54 @@ const (
 func (s *stand) report(ctx context.Context) {
 	ticker := time.NewTicker(reportEvery)
 	defer ticker.Stop()
-	told := s.wireCounts()
-	seen, changed, mails := told, time.Now(), 0
+	t, mails := newTally(s.wireCounts(), time.Now()), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now := s.wireCounts()
-		if now.work() != seen.work() {
-			changed = time.Now()
-		}
-		seen = now
-		if seen.work() != told.work() && time.Since(changed) >= reportQuiet {
-			for _, line := range seen.since(told) {
-				fmt.Fprintln(s.e.stdout, "  "+line)
-			}
-			told = seen
+		for _, line := range t.lines(s.wireCounts(), time.Now()) {
+			fmt.Fprintln(s.e.stdout, "  "+line)
 		}
 		mails = s.reportMail(mails)
 	}
+}
+
+// tally tells of each burst once it is over. Of one that paused on its way, it also tells the sum.
+type tally struct {
+	seen    wireCounts
+	changed time.Time  // when that last changed
+	told    wireCounts // up to where it is told
+	begin   wireCounts // before the burst
+	bursts  int        // told since then
+}
+
+func newTally(now wireCounts, at time.Time) *tally {
+	return &tally{seen: now, told: now, begin: now, changed: at}
+}
+
+// lines are what is to be told at a moment.
+func (t *tally) lines(now wireCounts, at time.Time) []string {
+	if now.work() != t.seen.work() {
+		t.changed = at
+	}
+	t.seen = now
+	quiet := at.Sub(t.changed)
+	switch {
+	case now.work() != t.told.work() && quiet >= reportQuiet:
+		lines := now.since(t.told)
+		t.told, t.bursts = now, t.bursts+1
+		return lines
+	case t.bursts > 0 && quiet >= reportRest:
+		var lines []string
+		if t.bursts > 1 {
+			lines = append([]string{fmt.Sprintf("together  these %d:", t.bursts)}, t.told.since(t.begin)...)
+		}
+		t.begin, t.bursts = t.told, 0
+		return lines
+	}
+	return nil
 }
 
 // wireCounts are the counts of the balancer and of all taps at one moment.
@@ -56,9 +86,9 @@ type wireCounts struct {
 }
 
 func (s *stand) wireCounts() wireCounts {
-	c := wireCounts{balancer: s.balanced.now(), postgres: s.wires.Postgres.Stats(), redis: s.wires.Redis.Stats(), mails: len(s.wires.Mail.Messages())}
-	if s.wires.Worker != nil {
-		c.worker = s.wires.Worker.Stats()
+	c := wireCounts{balancer: s.balanced.now(), postgres: s.backing.Postgres.Stats(), redis: s.backing.Redis.Stats(), mails: len(s.backing.Mail.Messages())}
+	if s.backing.Worker != nil {
+		c.worker = s.backing.Worker.Stats()
 	}
 	return c
 }
@@ -80,7 +110,7 @@ func (c wireCounts) since(told wireCounts) []string {
 		lines = append(lines, "postgres  "+wireLine(d))
 	}
 	if d := c.worker.Since(told.worker); d.Connections+d.Queries > 0 {
-		lines = append(lines, "worker    "+wireLine(d))
+		lines = append(lines, "worker    "+wireLine(d)+"; it asks for jobs all the time")
 	}
 	if d := c.redis.Since(told.redis); d.Commands > 0 {
 		lines = append(lines, "redis     "+redisLine(d))
@@ -106,7 +136,7 @@ func wireLine(d pgtap.Stats) string {
 }
 
 func (s *stand) reportMail(told int) int {
-	messages := s.wires.Mail.Messages()
+	messages := s.backing.Mail.Messages()
 	for _, m := range messages[told:] {
 		fmt.Fprintf(s.e.stdout, "  mail      to %s: %s\n", strings.Join(m.To, ", "), m.Subject)
 	}

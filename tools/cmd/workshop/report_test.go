@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,6 +16,43 @@ func TestWireLineCountsInWords(t *testing.T) {
 	require.Equal(t, "0 connections opened, 1 query, 0 rows, 1.0 kB",
 		wireLine(pgtap.Stats{Queries: 1, Bytes: 1000}))
 	require.Contains(t, wireLine(pgtap.Stats{Bytes: 2_500_000}), "2.5 MB")
+}
+
+func TestABurstThatPausesIsSummedUp(t *testing.T) {
+	at := time.Now()
+	var now wireCounts
+	var told []string
+	tally := newTally(now, at)
+	pass := func(d time.Duration) {
+		for end := at.Add(d); at.Before(end); at = at.Add(reportEvery) {
+			told = append(told, tally.lines(now, at)...)
+		}
+	}
+	request := func() {
+		now.postgres.Connections++
+		now.postgres.Queries += 21
+		pass(reportEvery)
+	}
+	for range 10 {
+		request()
+	}
+	pass(reportQuiet + reportEvery)
+	require.Equal(t, []string{"postgres  10 connections opened, 210 queries, 0 rows, 0 bytes"}, told)
+	pass(reportRest)
+	require.Len(t, told, 1, "one line needs no sum")
+
+	told = nil
+	for range 3 {
+		for range 30 {
+			request()
+		}
+		pass(reportQuiet + reportEvery) // the machine does something else
+	}
+	require.Len(t, told, 3)
+	pass(reportRest)
+	require.Equal(t, []string{"together  these 3:", "postgres  90 connections opened, 1890 queries, 0 rows, 0 bytes"}, told[3:])
+	pass(2 * reportRest)
+	require.Len(t, told, 5, "once")
 }
 
 func TestOnlyWiresThatWereUsedAreReported(t *testing.T) {

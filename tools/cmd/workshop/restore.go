@@ -12,6 +12,7 @@ import (
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newResetCmd(e *env) *cobra.Command {
@@ -85,7 +86,7 @@ func (e *env) confirm(ctx context.Context, r *learner.Restoration, yes bool) err
 	if yes {
 		return nil
 	}
-	_, in := terminal(e.stdin)
+	_, in := terminal.Descriptor(e.stdin)
 	if !in {
 		return cli.Usage(fmt.Errorf("%s replaces your files, and there is no terminal to ask on", r.Verb),
 			fmt.Sprintf("go tool workshop %s %02d --yes", r.Verb, r.Step.Number))
@@ -123,16 +124,16 @@ func (e *env) tellRestored(r *learner.Restoration, bringBack string) {
 	if r.Verb == "solve" {
 		what = "holds the solution"
 	}
-	lines := []string{st.paint(bold, fmt.Sprintf("Step %02d %s.", r.Step.Number, what))}
+	lines := []string{st.Paint(terminal.Bold, fmt.Sprintf("Step %02d %s.", r.Step.Number, what))}
 	if len(r.Remove) > 0 {
-		lines = append(lines, st.labelled("Moved", strings.Join(r.Remove, ", ")+" (into the backup)"))
+		lines = append(lines, st.Labelled("Moved", strings.Join(r.Remove, ", ")+" (into the backup)"))
 	}
 	if len(r.Keep) > 0 {
-		lines = append(lines, st.labelled("Kept", strings.Join(r.Keep, ", ")+" (yours; the solution hasn't it)"))
+		lines = append(lines, st.Labelled("Kept", strings.Join(r.Keep, ", ")+" (yours; the solution hasn't it)"))
 	}
 	if bringBack != "" {
-		lines = append(lines, st.paint(bold, "Take back")+"  "+bringBack)
+		lines = append(lines, st.Paint(terminal.Bold, "Take back")+"  "+bringBack)
 	}
-	lines = append(lines, st.labelled("Go on", fmt.Sprintf("go tool workshop test %02d", r.Step.Number)))
+	lines = append(lines, st.Labelled("Go on", fmt.Sprintf("go tool workshop test %02d", r.Step.Number)))
 	fmt.Fprintln(e.stdout, strings.Join(lines, "\n"))
 }

@@ -32,7 +32,7 @@ func newRootCmd(e *env) *cobra.Command {
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "go tool workshop"},
 		Short:       "Start, test and explain the steps of Boxoffice",
 		Long:        rootLong,
-		RunE:        func(cmd *cobra.Command, _ []string) error { return e.bare(cmd.Context()) },
+		RunE:        func(cmd *cobra.Command, _ []string) error { return e.overview(cmd.Context()) },
 	}
 	root.PersistentFlags().BoolVar(&e.plain, "plain", false, "no colours, no decoration, no keys")
 	root.SetIn(e.stdin)
@@ -43,6 +43,7 @@ func newRootCmd(e *env) *cobra.Command {
 		newWatchCmd(e),
 		newTestCmd(e),
 		newListCmd(e),
+		newReadCmd(e),
 		newHintCmd(e),
 		newNextCmd(e),
 		newDiffCmd(e),
@@ -55,6 +56,9 @@ func newRootCmd(e *env) *cobra.Command {
 		newSiteCmd(e),
 		newVerifyCmd(e),
 		newStarterCmd(e),
+		newCarryCmd(e),
+		newNewStepCmd(e),
+		newStopwatchCmd(e),
 		newLoginCmd(e),
 	)
 	cli.Explain(root)

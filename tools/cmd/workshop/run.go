@@ -1,19 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"example.com/boxoffice/tools/internal/bench"
+	"example.com/boxoffice/tools/internal/backing"
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/doctor"
+	"example.com/boxoffice/tools/internal/fleet"
+	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/seed"
 )
 
@@ -22,13 +24,15 @@ func newRunCmd(e *env) *cobra.Command {
 	var solution bool
 	var instances int
 	cmd := &cobra.Command{
-		Use:   "run [STEP]",
-		Short: "Start the API of a step with its services, to try with curl",
+		Use:        "run [STEP]",
+		SuggestFor: []string{"serve", "up", "api"},
+		Short:      "Start the API of a step with its services, to try with curl",
 		Long: `Start the API of a step on a seeded database and a Redis of its own, with a mail
 server. While it runs, you see what it asks PostgreSQL and Redis for, and the mail
 that it sends. A line of counts sums up all that happened until both were quiet
-for a quarter of a second. Where the step has a worker, it runs too, and what it asks
-is counted apart.
+for half a second. Where a busy machine makes several such lines of what belongs
+together, their sum follows. Where the step has a worker, it runs too, and what it
+asks is counted apart.
 
 With --instances 3, three instances of the API run behind a load balancer, which asks
 each for GET /readyz and passes requests on to those that answer 200. One that ends is
@@ -67,7 +71,9 @@ type stand struct {
 	options  runOptions
 	worker   string // the subcommand of the API's worker; "" for an API without one
 	binary   string
-	wires    *bench.Wires
+	fleet    *fleet.Fleet
+	outputs  map[*fleet.Member][]*prefixed // what they say
+	backing  *backing.Services
 	balanced *balanced // nil for one instance, which takes the address itself
 	cleanups []func()
 }
@@ -158,22 +164,23 @@ func (s *stand) build(ctx context.Context) error {
 		return err
 	}
 	folder := filepath.Join(course.Root, ".workshop", "bin")
-	if err := writable(folder); err != nil {
+	if err := doctor.Writable(folder); err != nil {
 		return &cli.Problem{What: "can't put the built API into " + folder, Why: err, Next: "go tool workshop doctor"}
 	}
 	s.binary = filepath.Join(folder, s.step.Name)
 	if s.options.solution {
 		s.binary += "-solution"
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-o", s.binary, ".")
-	command.Dir = s.source()
-	output, err := command.CombinedOutput()
+	ticker := s.e.newTicker()
+	ticker.Start("building " + s.step.Name)
+	said, err := runner.Go(ctx, s.source(), nil, ticker.Wait, "build", "-o", s.binary, ".")
+	ticker.Stop()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		return &cli.Problem{
-			What: "the API doesn't compile:\n" + string(output),
+			What: "the API doesn't compile:\n" + strings.TrimRight(cmp.Or(said, err.Error()), "\n"),
 			Next: fmt.Sprintf("mend it, then: go tool workshop run %02d", s.step.Number),
 			Code: cli.ExitRed,
 		}
@@ -184,17 +191,17 @@ func (s *stand) build(ctx context.Context) error {
 // wire starts what the API needs and puts the taps between.
 func (s *stand) wire(ctx context.Context) error {
 	say := func(line string) { fmt.Fprintln(s.e.stderr, line) }
-	opened, err := bench.Open(ctx, s.migrate, say)
+	opened, err := backing.Open(ctx, s.program().Migrate, say)
 	if err != nil {
 		return needsProblem(ctx, err)
 	}
 	s.cleanups = append(s.cleanups, opened.Close)
-	if s.wires, err = opened.Wire(ctx); err != nil {
+	if s.backing, err = opened.Attach(ctx); err != nil {
 		return needsProblem(ctx, err)
 	}
-	s.cleanups = append(s.cleanups, func() { _ = s.wires.Close(context.WithoutCancel(ctx)) })
+	s.cleanups = append(s.cleanups, func() { _ = s.backing.Close(context.WithoutCancel(ctx)) })
 	if s.worker != "" {
-		if err := s.wires.TapWorker(); err != nil {
+		if err := s.backing.TapWorker(); err != nil {
 			return needsProblem(ctx, err)
 		}
 	}
@@ -206,33 +213,10 @@ func needsProblem(ctx context.Context, err error) error {
 	return machineProblem(ctx, "can't start what the API needs", err)
 }
 
-func (s *stand) migrate(ctx context.Context, databaseURL string) error {
-	command := exec.CommandContext(ctx, s.binary, "migrate")
-	command.Env = append(apiEnvironment(), "DATABASE_URL="+databaseURL)
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("`boxoffice migrate` failed on an empty database: %w\n%s", err, output)
-	}
-	return nil
-}
-
-// passedOn are the variables of the shell that the API sees: those that it is
-// configured with, but for the services that the workshop starts.
-var passedOn = []string{
-	"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "DB_MAX_CONNS", "READ_TIMEOUT", "WRITE_TIMEOUT", "IDLE_TIMEOUT",
-	"REQUEST_TIMEOUT", "SLOW_QUERY", "TOKEN_TTL", "LOGIN_LOCKOUT", "FAULTS",
-	"CACHE_TTL", "JOB_TIMEOUT", "DRAIN_DELAY", "SHUTDOWN_TIMEOUT", "TRUSTED_PROXIES",
-}
-
-// apiEnvironment is the shell's environment without what belongs to another
+// program is the API with the shell's variables that configure it: none that belong to another
 // project's API.
-func apiEnvironment() []string {
-	environment := []string{"GIN_MODE=release"}
-	for _, name := range passedOn {
-		if value, ok := os.LookupEnv(name); ok {
-			environment = append(environment, name+"="+value)
-		}
-	}
-	return environment
+func (s *stand) program() fleet.Program {
+	return fleet.Program{Path: s.binary, Env: fleet.Environment(fleet.Run)}
 }
 
 func (s *stand) introduce() {

@@ -9,14 +9,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/boxoffice/tools/internal/cli"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
+	"example.com/boxoffice/tools/internal/services/redis"
 )
 
 func newServicesCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "services",
-		Short: "Show, start and stop what the tests need",
+		Use:        "services",
+		SuggestFor: []string{"postgres", "redis", "db", "ps"},
+		Short:      "Show, start and stop what the tests need",
 		Long: `Show which PostgreSQL and which Redis the tests use, start and stop PostgreSQL.
 
 Tests and commands start PostgreSQL when they need it, and it stops by itself once
@@ -40,11 +42,11 @@ the test that uses it.`,
 }
 
 func showServices(ctx context.Context, e *env, asJSON bool) error {
-	status, err := services.PostgresStatus(ctx)
+	status, err := postgres.CurrentStatus(ctx)
 	if err != nil {
 		return machineProblem(ctx, "can't tell how PostgreSQL is", err)
 	}
-	redis, err := services.NewRedis().Status(ctx)
+	redis, err := redis.New().Status(ctx)
 	if err != nil {
 		return machineProblem(ctx, "can't tell how Redis is", err)
 	}
@@ -56,7 +58,7 @@ func showServices(ctx context.Context, e *env, asJSON bool) error {
 	return nil
 }
 
-func showPostgres(e *env, status services.Status) {
+func showPostgres(e *env, status postgres.Status) {
 	if !status.Running {
 		fmt.Fprintln(e.stdout, "PostgreSQL   not running; it starts by itself when tests need it\n             now: go tool workshop services start")
 		return
@@ -72,20 +74,20 @@ func showPostgres(e *env, status services.Status) {
 	fmt.Fprintf(e.stdout, "             its log: %s/log\n             stop it: go tool workshop services stop\n", status.Folder)
 }
 
-func showRedis(e *env, status services.RedisStatus) {
+func showRedis(e *env, status redis.Status) {
 	fmt.Fprintf(e.stdout, "Redis        %s\n", status)
 	switch status.Kind {
-	case services.ExternalRedis:
+	case redis.External:
 		fmt.Fprintln(e.stdout, "             not ours: tests take databases of it that are empty, and leave them so")
-	case services.PrivateRedis:
+	case redis.Private:
 		fmt.Fprintln(e.stdout, "             one for each test, from its first connection to its end")
-	case services.StandInRedis:
+	case redis.StandIn:
 		fmt.Fprintf(e.stdout, "             that will do; for the real one: %s\n", status.Install)
 	}
 }
 
 // redisJSON has the keys that --json promises.
-func redisJSON(s services.RedisStatus) map[string]any {
+func redisJSON(s redis.Status) map[string]any {
 	return map[string]any{
 		"kind":    s.Kind,
 		"version": s.Version,
@@ -96,7 +98,7 @@ func redisJSON(s services.RedisStatus) map[string]any {
 }
 
 // serviceJSON has the keys that --json promises.
-func serviceJSON(s services.Status) map[string]any {
+func serviceJSON(s postgres.Status) map[string]any {
 	return map[string]any{
 		"running":       s.Running,
 		"external":      s.External,
@@ -113,7 +115,7 @@ func serviceJSON(s services.Status) map[string]any {
 
 func startServices(ctx context.Context, e *env) error {
 	say := func(line string) { fmt.Fprintln(e.stderr, line) }
-	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
+	server, err := postgres.Start(ctx, postgres.Options{Progress: say})
 	if err != nil {
 		return machineProblem(ctx, "can't start PostgreSQL", err)
 	}
@@ -122,8 +124,8 @@ func startServices(ctx context.Context, e *env) error {
 }
 
 func stopServices(ctx context.Context, e *env) error {
-	err := services.StopPostgres(ctx)
-	if errors.Is(err, services.ErrInUse) {
+	err := postgres.Stop(ctx)
+	if errors.Is(err, postgres.ErrInUse) {
 		return &cli.Problem{What: "PostgreSQL is in use", Next: "end the tests, the watch or the run that use it, then: go tool workshop services stop"}
 	}
 	if err != nil {

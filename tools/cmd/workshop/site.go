@@ -12,6 +12,7 @@ var siteTool = tool{path: "example.com/boxoffice/tools/cmd/site", name: "site", 
 
 func newStartCmd(e *env) *cobra.Command {
 	var addr string
+	var origins []string
 	var open bool
 	cmd := &cobra.Command{
 		Use:   "start [STEP]",
@@ -22,7 +23,10 @@ hints open one by one. The address is printed. Ctrl-C ends it. The STEP becomes 
 one, as with "next"; without one it is the step of the folder, else the current one.
 
 It is at 127.0.0.1:8090, or at the next port that is free. WORKSHOP_POLL=1 looks for saved
-files instead of waiting for events.`,
+files instead of waiting for events.
+
+On another machine, forward the port: ssh -L 8090:127.0.0.1:8090 MACHINE. Where a service
+forwards it to an address of its own, name that with --origin, and keep the port private.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: e.completeStep,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,6 +38,9 @@ files instead of waiting for events.`,
 			if addr != "" {
 				handed = append(handed, "--addr="+addr)
 			}
+			for _, origin := range origins {
+				handed = append(handed, "--origin="+origin)
+			}
 			if open {
 				handed = append(handed, "--open")
 			}
@@ -41,6 +48,7 @@ files instead of waiting for events.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "", "`HOST:PORT` of this machine to listen on")
+	cmd.Flags().StringArrayVar(&origins, "origin", nil, "an `ORIGIN` that a forwarded port has in the browser, as https://name-8090.example.dev")
 	cmd.Flags().BoolVar(&open, "open", false, "open a browser, too")
 	return cmd
 }

@@ -9,10 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/board"
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 // testFlags are the options of `workshop test`.
@@ -21,8 +23,9 @@ type testFlags struct{ solution, json, all, race bool }
 func newTestCmd(e *env) *cobra.Command {
 	var f testFlags
 	cmd := &cobra.Command{
-		Use:   "test [STEP]",
-		Short: "Run a step's tests once",
+		Use:        "test [STEP]",
+		SuggestFor: []string{"check", "tests"},
+		Short:      "Run a step's tests once",
 		Long: `Run the tests of a step once, and show its tasks, the first failure and what to do next.
 The exit code is 0 when the step is green and 1 when it is red.`,
 		Args:              cobra.MaximumNArgs(1),
@@ -52,14 +55,14 @@ func (e *env) test(ctx context.Context, s *course.Step, f testFlags) error {
 	} else {
 		_, err = fmt.Fprint(e.stdout, b)
 	}
-	if err == nil && !b.verdict.Result.Green() {
+	if err == nil && !b.Verdict.Result.Green() {
 		return cli.ErrRed
 	}
 	return err
 }
 
 // runBoard starts what the tests need, runs them, and is the board that shows them.
-func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board, error) {
+func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board.Board, error) {
 	c, err := e.Course()
 	if err != nil {
 		return nil, err
@@ -69,15 +72,27 @@ func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board
 		return nil, err
 	}
 	ticker := e.newTicker()
-	defer ticker.stop()
-	stop, err := e.startNeeds(ctx, ticker.say)
+	defer ticker.Stop()
+	stop, err := e.startNeeds(ctx, ticker.Say)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	ticker.start(fmt.Sprintf("testing %s", s.Name))
-	options := runner.Options{Step: s, Solution: f.solution, Race: f.race, Progress: ticker.say}
-	result, err := e.attempt(ctx, options, ticker.test)
+	ticker.Start(fmt.Sprintf("testing %s", s.Name))
+	options := runner.Options{Step: s, Solution: f.solution, Race: f.race, Progress: ticker.Say, Waiting: ticker.Wait}
+	hear := func(t runner.Test) { ticker.Count(t.Status == runner.Passed) }
+	if _, ok := terminal.Descriptor(e.stdout); ok && !f.json {
+		if !f.solution {
+			options.First = learner.First(s, state, nil)
+		}
+		style := e.style()
+		hear = func(t runner.Test) {
+			ticker.Count(t.Status == runner.Passed)
+			ticker.Print(board.TestLine(style, s, t))
+		}
+	}
+	result, err := e.attempt(ctx, options, hear)
+	ticker.Stop()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +100,7 @@ func (e *env) runBoard(ctx context.Context, s *course.Step, f testFlags) (*board
 		return nil, &cli.Problem{What: "the race detector needs cgo, and cgo a C compiler", Why: errors.New(strings.TrimSpace(result.Build)),
 			Next: fmt.Sprintf("CGO_ENABLED=1 go tool workshop test %02d --race     (gcc: sudo apt install gcc; on macOS: xcode-select --install)", s.Number)}
 	}
-	return &board{style: e.style(), course: c, verdict: learner.NewVerdict(s, state, result, f.solution), cwd: e.cwd, all: f.all}, nil
+	return &board.Board{Style: e.style(), Course: c, Verdict: learner.NewVerdict(s, state, result, f.solution), Cwd: e.cwd, All: f.all}, nil
 }
 
 // lacksC reports that go stopped for want of cgo or of a C compiler.
@@ -121,8 +136,8 @@ type testLine struct {
 	Seconds float64       `json:"seconds"`
 }
 
-func reportOf(b *board) testReport {
-	step, result := b.verdict.Step, b.verdict.Result
+func reportOf(b *board.Board) testReport {
+	step, result := b.Verdict.Step, b.Verdict.Result
 	r := testReport{
 		Step: step.Number, Name: step.Name, Green: result.Green(), Build: result.Build,
 		Panic: result.Panic, Changed: result.Changed, Seconds: result.Elapsed.Seconds(),

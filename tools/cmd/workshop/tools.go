@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/cli"
+	"example.com/boxoffice/tools/internal/doctor"
 )
 
 // tool is a program apart, so that a learner's first `go tool workshop` needn't compile what
@@ -23,7 +24,7 @@ type tool struct {
 }
 
 // tools are all of them.
-var tools = []tool{siteTool, measureTool}
+var tools = []tool{siteTool, readTool, measureTool}
 
 // handOver makes a tool's program of this process: it has the terminal, the signals and
 // the exit code to itself, and nothing is left in between.
@@ -72,7 +73,7 @@ func compileTool(ctx context.Context, root, tool string) (path string, err error
 	command.Stderr = &said
 	output, err := command.Output()
 	if err != nil {
-		return "", errors.New(strings.TrimSpace(err.Error() + "\n" + complaints(said.String())))
+		return "", errors.New(strings.TrimSpace(err.Error() + "\n" + doctor.Complaints(said.String())))
 	}
 	return string(output), nil
 }

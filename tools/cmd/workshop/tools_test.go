@@ -25,7 +25,7 @@ func (b *desk) handed(args ...string) (executable string, program []string, code
 	root := newRootCmd(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(b.t.Context())
-	cli.Report(&b.err, err)
+	cli.Print(&b.err, err)
 	return executable, program, cli.ExitCode(err)
 }
 
@@ -38,6 +38,9 @@ func TestToolsAreHandedOver(t *testing.T) {
 		"site build --out x":                   "site build --out x",
 		"--plain site check":                   "site check",
 		"site serve --help":                    "site serve --help",
+		"read":                                 "read 01-adding",
+		"read 2 --all --plain":                 "read 2 --all --plain",
+		"start --origin https://a.example.dev": "site start 01-adding --origin=https://a.example.dev",
 		"measure":                              "measure measure 01-adding",
 		"measure 2 --json --for 10s":           "measure measure 02-doubling --json --for=10s",
 		"measure --journey":                    "measure measure --journey",

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"example.com/boxoffice/tools/internal/board"
 	"example.com/boxoffice/tools/internal/cli"
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/filewatch"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
-	"example.com/boxoffice/tools/internal/saves"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 func newWatchCmd(e *env) *cobra.Command {
@@ -37,7 +40,7 @@ for file systems that don't tell.`,
 			if err != nil {
 				return err
 			}
-			if _, ok := terminal(e.stdout); !ok {
+			if _, ok := terminal.Descriptor(e.stdout); !ok {
 				return e.test(cmd.Context(), step, testFlags{})
 			}
 			return e.watch(cmd.Context(), step)
@@ -56,7 +59,7 @@ func (e *env) watch(ctx context.Context, s *course.Step) (err error) {
 		return err
 	}
 	ticker := e.newTicker()
-	stop, err := e.startNeeds(ctx, ticker.say)
+	stop, err := e.startNeeds(ctx, ticker.Say)
 	if err != nil {
 		return err
 	}
@@ -65,26 +68,26 @@ func (e *env) watch(ctx context.Context, s *course.Step) (err error) {
 	defer cancel()
 	w := &watch{env: e, course: c, state: state, step: s, ticker: ticker, crashed: make(chan any, 1)}
 	w.follow = func(ctx context.Context, s *course.Step) <-chan struct{} {
-		return saves.Watch(ctx, s.Dir, saves.Options{Poll: polls(e.getenv("WORKSHOP_POLL")), Notice: w.announce})
+		return filewatch.Watch(ctx, s.Dir, filewatch.Options{Poll: polls(e.getenv("WORKSHOP_POLL")), Notice: w.announce})
 	}
 	keys := make(chan rune)
 	if e.Interactive() {
-		restore, err := rawTerminal(e.stdin)
+		restore, err := terminal.Raw(e.stdin)
 		if err != nil {
 			return &cli.Problem{What: "can't read keys from the terminal", Why: err, Next: "go tool workshop watch --plain"}
 		}
 		defer restore()
 		defer func() { e.stdout, e.stderr = asIs(e.stdout), asIs(e.stderr) }()
-		e.stdout, e.stderr = rawWriter{e.stdout}, rawWriter{e.stderr}
-		w.ticker.out, w.keyed = e.stderr, true
-		w.spawn(func() { readKeys(e.stdin, keys) })
+		e.stdout, e.stderr = terminal.RawWriter{Out: e.stdout}, terminal.RawWriter{Out: e.stderr}
+		w.ticker.Out, w.keyed = e.stderr, true
+		w.spawn(func() { terminal.ReadKeys(e.stdin, keys) })
 	}
 	return w.loop(ctx, keys)
 }
 
 func asIs(w io.Writer) io.Writer {
-	if raw, ok := w.(rawWriter); ok {
-		return raw.out
+	if raw, ok := w.(terminal.RawWriter); ok {
+		return raw.Out
 	}
 	return w
 }
@@ -98,19 +101,21 @@ type watch struct {
 	course *course.Course
 	state  *progress.State
 	step   *course.Step
-	ticker *ticker
+	ticker *terminal.Ticker
 	keyed  bool // somebody can press keys
 	follow func(context.Context, *course.Step) <-chan struct{}
 
 	runs    *learner.Runs
 	crashed chan any // what the reading of keys panicked with
 
-	result  *runner.Result
-	failure error  // why there is no result
-	all     bool   // show every failure whole
-	below   string // a hint, or an answer to a key
-	leaving bool   // n was pressed once at a step that isn't green
-	notice  string // how saves are noticed, when that isn't by events
+	result  *runner.Result // of the run that goes on, as far as that has come; else of the one before
+	tested  []runner.Test  // that ended in the run that goes on
+	last    *runner.Result // of the last run that came to its end and compiled
+	failure error          // why there is no result
+	all     bool           // show every failure whole
+	below   string         // a hint, or an answer to a key
+	leaving bool           // n was pressed once at a step that isn't green
+	notice  string         // how saves are noticed, when that isn't by events
 	notices chan string
 }
 
@@ -139,11 +144,11 @@ func (w *watch) spawn(do func()) {
 func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
 	w.notices = make(chan string, 4)
 	w.runs = learner.NewRuns(w.env.runTests)
-	w.runs.OnTest, w.runs.Began = w.ticker.test, w.began
+	w.runs.Began = w.began
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil) // ends the watching of every step that was followed
 	saved := w.follow(ctx, w.step)
-	defer w.ticker.stop()
+	defer w.ticker.Stop()
 	defer w.runs.Stop()
 	w.run(ctx)
 	for {
@@ -162,6 +167,14 @@ func (w *watch) loop(ctx context.Context, keys <-chan rune) error {
 				continue
 			}
 			w.run(ctx)
+		case test := <-w.runs.Heard():
+			w.hear(test)
+		case saying := <-w.runs.Said():
+			if saying.Waiting {
+				w.ticker.Wait(saying.Text)
+			} else {
+				w.ticker.Say(saying.Text)
+			}
 		case end := <-w.runs.Ended():
 			w.finish(ctx, end)
 		case key, ok := <-keys:
@@ -192,26 +205,53 @@ func ignoreQuit(err error) error {
 
 // run starts the tests, once a run that goes on is stopped.
 func (w *watch) run(ctx context.Context) {
-	w.runs.Start(ctx, runner.Options{Step: w.step, Progress: w.ticker.say})
+	w.runs.Start(ctx, runner.Options{Step: w.step, First: learner.First(w.step, w.state, w.last)})
+}
+
+// hear shows a test that ended: from the first one on, what stands there is of the run that
+// goes on.
+func (w *watch) hear(t runner.Test) {
+	if w.runs.Replaced() {
+		return
+	}
+	w.ticker.Count(t.Status == runner.Passed)
+	w.tested = append(w.tested, t)
+	if !w.keyed {
+		w.ticker.Print(board.TestLine(w.env.style(), w.step, t))
+		return
+	}
+	if soFar, err := runner.SoFar(w.step, slices.Clone(w.tested)); err == nil {
+		if len(w.tested) == 1 {
+			w.failure, w.all, w.below = nil, false, ""
+		}
+		w.result = soFar
+		w.draw()
+	}
 }
 
 // began shows that a run goes on.
 func (w *watch) began(o runner.Options) {
-	w.leaving = false
+	w.leaving, w.tested = false, nil
 	if w.result != nil {
 		w.draw() // what stands there is of the run before, and says so
 	}
-	w.ticker.start("testing " + o.Step.Name)
+	w.ticker.Start("testing " + o.Step.Name)
 }
 
 // finish takes a result, unless a newer run replaces it.
 func (w *watch) finish(ctx context.Context, end learner.Outcome) {
-	w.ticker.stop()
+	w.ticker.Stop()
 	if !w.runs.Finish(end) || ctx.Err() != nil {
 		return
 	}
-	w.result, w.failure, w.all, w.below = end.Result, end.Err, false, ""
+	if len(w.tested) == 0 || !w.keyed {
+		w.all, w.below = false, ""
+	}
+	w.result, w.failure, w.tested = end.Result, end.Err, nil
 	if end.Err == nil {
+		if end.Result.Build == "" {
+			w.last = end.Result
+		}
 		learner.Remember(w.state, w.step, end.Result)
 		w.env.save(w.state)
 	}
@@ -224,9 +264,9 @@ func (w *watch) press(ctx context.Context, key rune) error {
 		w.leaving = false
 	}
 	switch key {
-	case 'q', keyEnd:
+	case 'q', terminal.KeyEnd:
 		return errQuit
-	case keyInterrupt:
+	case terminal.KeyInterrupt:
 		return context.Canceled
 	case 'r':
 		w.run(ctx)
@@ -278,50 +318,63 @@ func (w *watch) goOn() bool {
 		w.below = fmt.Sprintf("Step %02d isn't green yet. Press n again to leave it and go on to %s.", w.step.Number, next.Name)
 	default:
 		w.step, w.state.Current = next, next.Number
-		w.result, w.leaving = nil, false
+		w.result, w.last, w.leaving = nil, nil, false
 		w.env.save(w.state)
 		return true
 	}
 	return false
 }
 
-// draw shows everything anew. What was there before stays in the terminal's memory
-// only as far as it had scrolled off, so that looking back is not a wall of repetitions.
+// draw shows everything anew: over what stood there, a line at a time, so that nothing flickers.
+// What was there before stays in the terminal's memory only as far as it had scrolled off,
+// so that looking back is not a wall of repetitions.
 func (w *watch) draw() {
-	var b strings.Builder
-	if w.keyed {
-		b.WriteString("\x1b[H\x1b[J")
-	} else {
-		b.WriteString("\n")
+	text := w.content()
+	_, rows := w.env.Size()
+	switch {
+	case !w.keyed:
+		text = "\n" + text
+	case w.env.style().Rows(text) < rows:
+		text = "\x1b[H" + strings.ReplaceAll(text, "\n", "\x1b[K\n") + "\x1b[J"
+	default:
+		text = "\x1b[H\x1b[J" + text
 	}
-	b.WriteString(w.content())
-	fmt.Fprint(w.env.stdout, b.String())
+	fmt.Fprint(w.env.stdout, text)
 }
 
+// content is all that there is to see. With keys it fits into the terminal, and a line stays free
+// for the ticker, unless all failures are wanted.
 func (w *watch) content() string {
 	st := w.env.style()
-	var parts []string
+	above, below := "", terminal.Paragraphs(w.below, w.noticed(st), w.footer(st))
 	if w.failure != nil {
-		parts = append(parts, fmt.Sprintf("The tests can't be run: %v\n  next: go tool workshop doctor", w.failure))
+		above = fmt.Sprintf("The tests can't be run: %v\n  next: go tool workshop doctor", w.failure)
 	}
-	if w.result != nil {
-		verdict := learner.NewVerdict(w.step, w.state, w.result, false)
-		board := &board{style: st, course: w.course, verdict: verdict, cwd: w.env.cwd, all: w.all, keys: w.keyed}
-		parts = append(parts, strings.TrimRight(board.String(), "\n"))
+	if w.result == nil {
+		return terminal.Paragraphs(above, below)
 	}
-	if w.below != "" {
-		parts = append(parts, w.below)
+	verdict := learner.NewVerdict(w.step, w.state, w.result, false)
+	shown := &board.Board{Style: st, Course: w.course, Verdict: verdict, Cwd: w.env.cwd, All: w.all, Keys: w.keyed}
+	if !w.keyed || w.all {
+		return terminal.Paragraphs(above, shown.String(), below)
 	}
-	if w.notice != "" {
-		parts = append(parts, st.paint(dim, st.wrap("Note: "+w.notice, 0)))
-	}
-	parts = append(parts, w.footer(st))
-	return strings.Join(parts, "\n\n") + "\n"
+	_, rows := w.env.Size()
+	return terminal.Paragraphs(above, shown.Fit(rows-2-st.Rows(terminal.Paragraphs(above, below))), below)
 }
 
-func (w *watch) footer(st style) string {
-	if w.runs.Going() {
-		return st.paint(dim, "Testing what you saved. What stands above is of the run before.")
+func (w *watch) noticed(st terminal.Style) string {
+	if w.notice == "" {
+		return ""
+	}
+	return st.Paint(terminal.Dim, st.Wrap("Note: "+w.notice, 0))
+}
+
+func (w *watch) footer(st terminal.Style) string {
+	switch {
+	case w.runs.Going() && (len(w.tested) == 0 || w.result == nil):
+		return st.Paint(terminal.Dim, "Testing what you saved. What stands above is of the run before.")
+	case w.runs.Going():
+		return st.Paint(terminal.Bold, stillRunning(len(w.result.Coming))) + st.Paint(terminal.Dim, " Save again to start over.")
 	}
 	took := ""
 	if w.result != nil {
@@ -332,9 +385,19 @@ func (w *watch) footer(st style) string {
 	}
 	var keys []string
 	for _, k := range [][2]string{{"h", "hint"}, {"a", w.allLabel()}, {"r", "run again"}, {"n", "next step"}, {"q", "quit"}} {
-		keys = append(keys, st.paint(bold, k[0])+" "+k[1])
+		keys = append(keys, st.Paint(terminal.Bold, k[0])+" "+k[1])
 	}
-	return st.paint(dim, "Waiting for you to save a file"+took+".") + "\n" + strings.Join(keys, "   ")
+	return st.Paint(terminal.Dim, "Waiting for you to save a file"+took+".") + "\n" + strings.Join(keys, "   ")
+}
+
+func stillRunning(tests int) string {
+	switch tests {
+	case 0:
+		return "Still running."
+	case 1:
+		return "Still running: 1 test."
+	}
+	return fmt.Sprintf("Still running: %d tests.", tests)
 }
 
 func (w *watch) allLabel() string {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/terminal"
 )
 
 // screen is a terminal that remembers.
@@ -33,7 +35,7 @@ func (s *screen) last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := s.text.String()
-	return text[strings.LastIndex(text, "\x1b[H\x1b[J")+1:]
+	return strings.ReplaceAll(text[strings.LastIndex(text, "\x1b[H")+1:], "\x1b[K", "")
 }
 
 // all is what was drawn so far.
@@ -47,6 +49,8 @@ func (s *screen) all() string {
 type run struct {
 	step   *course.Step
 	ctx    context.Context
+	first  [][]string
+	onTest func(runner.Test)
 	finish chan *runner.Result
 }
 
@@ -66,12 +70,12 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	r := &rig{desk: newDesk(t), keys: make(chan rune), saved: make(chan struct{}), runs: make(chan run), done: make(chan error, 1)}
 	var err error
-	r.red, err = runner.Run(t.Context(), runner.Options{Step: r.step(1)}, nil)
+	r.red, err = runTests(t.Context(), runner.Options{Step: r.step(1)}, nil)
 	require.NoError(t, err)
-	r.green, err = runner.Run(t.Context(), runner.Options{Step: r.step(1), Solution: true}, nil)
+	r.green, err = runTests(t.Context(), runner.Options{Step: r.step(1), Solution: true}, nil)
 	require.NoError(t, err)
-	r.runTests = func(ctx context.Context, o runner.Options, _ func(runner.Test)) (*runner.Result, error) {
-		this := run{o.Step, ctx, make(chan *runner.Result)}
+	r.runTests = func(ctx context.Context, o runner.Options, onTest func(runner.Test)) (*runner.Result, error) {
+		this := run{o.Step, ctx, o.First, onTest, make(chan *runner.Result)}
 		r.runs <- this
 		select {
 		case result := <-this.finish:
@@ -141,7 +145,7 @@ func TestWatchRunsOnSaveAndNeverMovesOnByItself(t *testing.T) {
 	receive(t, r.runs).finish <- r.red
 	r.saved <- struct{}{}
 	receive(t, r.runs).finish <- r.green
-	r.shows("Step 01 is done.", "A sum is the same from both ends.", "go tool workshop diff 01", "press n to 02-doubling: Doubling")
+	r.shows("Step 01 is done.", "A sum is the same from both ends.", "go tool workshop diff 01", "press n for 02-doubling: Doubling")
 	r.saved <- struct{}{}
 	again := receive(t, r.runs)
 	assert.Equal(t, 1, again.step.Number, "still the same step")
@@ -171,6 +175,50 @@ func TestNewerSaveReplacesTheRun(t *testing.T) {
 	}
 	second.finish <- r.green
 	r.shows("Step 01 is done.")
+	r.quit()
+}
+
+func TestVerdictsShowAsTheyFall(t *testing.T) {
+	r := newRig(t)
+	first := receive(t, r.runs)
+	assert.Equal(t, [][]string{{"TestAdd"}}, first.first)
+	first.finish <- r.red
+	r.shows("✗ FAIL  task 1", "✗ FAIL  task 2")
+	r.saved <- struct{}{}
+	second := receive(t, r.runs)
+	r.shows("What stands above is of the run before.")
+	second.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
+	r.shows("▸ RUNS  before", "✓ PASS  task 1", "▸ RUNS  task 2", "Still running: 2 tests.")
+	assert.NotContains(t, r.screen.last(), "Add(1, 2) is 4", "nothing of the run before")
+	second.onTest(runner.Test{Name: "TestNegative", Status: runner.Failed, Output: "a new failure"})
+	r.shows("✗ FAIL  task 2", "a new failure", "Still running: 1 test.")
+	r.saved <- struct{}{}
+	second.onTest(runner.Test{Name: "TestZero", Status: runner.Failed, Output: "too late"})
+	third := receive(t, r.runs)
+	assert.Equal(t, [][]string{{"TestAdd"}}, third.first, "of the last run that came to its end")
+	third.finish <- r.green
+	r.shows("Step 01 is done.")
+	assert.NotContains(t, r.screen.all(), "too late")
+	r.quit()
+}
+
+func TestTasksStayOnASmallScreen(t *testing.T) {
+	r := newRig(t)
+	long := *r.red
+	long.Tests = slices.Clone(long.Tests)
+	for i := range long.Tests {
+		if long.Tests[i].Name == "TestAdd" {
+			long.Tests[i].Output = "what was measured\n" + strings.Repeat("| a line of the API's log\n", 60) + "the end"
+		}
+	}
+	receive(t, r.runs).finish <- &long
+	r.shows("✗ FAIL  task 1", "✗ FAIL  task 2", "TestAdd", "what was measured", "more lines: a shows them", "Open", "q quit")
+	st := terminal.Style{Width: 80}
+	assert.Less(t, st.Rows(strings.TrimSuffix(r.screen.last(), "\x1b[J")), 24, "a line is free for the ticker")
+	r.keys <- 'a'
+	r.shows("the end", "a first failure")
+	r.keys <- 'a'
+	r.shows("more lines: a shows them")
 	r.quit()
 }
 
@@ -206,7 +254,7 @@ func TestKeysWhileTheFirstRunGoesOn(t *testing.T) {
 func TestCtrlCAndSignalsEndTheWatch(t *testing.T) {
 	r := newRig(t)
 	going := receive(t, r.runs)
-	r.keys <- keyInterrupt
+	r.keys <- terminal.KeyInterrupt
 	assert.ErrorIs(t, receive(t, r.done), context.Canceled)
 	assert.Error(t, going.ctx.Err())
 
@@ -248,20 +296,4 @@ func TestPanicInARunReachesTheLoop(t *testing.T) {
 	w := &watch{env: e, course: e.course, state: state, step: e.course.Step(1), ticker: e.newTicker(), crashed: make(chan any, 1),
 		follow: func(context.Context, *course.Step) <-chan struct{} { return nil }}
 	assert.PanicsWithValue(t, "on purpose", func() { _ = w.loop(t.Context(), nil) })
-}
-
-func TestKeysAreLettersNotSequences(t *testing.T) {
-	for chunk, want := range map[string]string{
-		"h": "h", "H": "h", "\x1b[A": "", "\x1b[1;5Aq": "q", "\x1bOA": "", "\x1b": "", "hh": "hh", "\x1b[200~x": "x", "ä": "ä",
-	} {
-		assert.Equal(t, want, string(withoutSequences([]byte(chunk))), "%q", chunk)
-	}
-}
-
-func TestRawWriterReturnsTheCarriage(t *testing.T) {
-	var out bytes.Buffer
-	n, err := rawWriter{&out}.Write([]byte("a\nb\n"))
-	require.NoError(t, err)
-	assert.Equal(t, 4, n)
-	assert.Equal(t, "a\r\nb\r\n", out.String())
 }

@@ -22,6 +22,7 @@ type Answer struct {
 	CaughtBy string // the test that must turn red; "" for a right answer
 	Says     string // a piece of that test's message
 	AlsoRed  []string
+	Alone    string // why it has to be built by itself, not into a test binary with others; "" mostly
 }
 
 // trailer is a line of an answer's head that the machine reads.
@@ -31,7 +32,7 @@ var trailer = regexp.MustCompile(`^([A-Za-z]+(?:-[A-Za-z]+)?):\s*(.*)$`)
 var alsoRed = regexp.MustCompile(`^(Test\w+) because \S.*$`)
 
 // keys are the trailers that an answer can have.
-var keys = []string{"Task", "Caught-by", "Says", "Also-red"}
+var keys = []string{"Task", "Caught-by", "Says", "Also-red", "Build-alone"}
 
 // Read reads the head of one patch file.
 func Read(path string) (*Answer, error) {
@@ -102,6 +103,8 @@ func (a *Answer) set(key, value string) error {
 		a.CaughtBy = value
 	case "Says":
 		a.Says = value
+	case "Build-alone":
+		a.Alone = value
 	case "Also-red":
 		m := alsoRed.FindStringSubmatch(value)
 		if m == nil {

@@ -44,7 +44,7 @@ func balance(t *testing.T, o Options, addresses ...string) (*Balancer, *front) {
 	for _, address := range addresses {
 		<-b.Add(address)
 	}
-	return b, &front{b.URL, b.Records, func() {}}
+	return b, &front{url: b.URL, records: b.Records, answered: func() {}}
 }
 
 func TestOnlyReadyInstancesAreAsked(t *testing.T) {

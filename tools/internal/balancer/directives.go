@@ -3,6 +3,7 @@ package balancer
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,8 +22,10 @@ func (e *UnknownError) Error() string { return "the stand-in for nginx doesn't k
 
 // location is a part of the URLs, with all that holds in it.
 type location struct {
-	prefix string
-	exact  bool
+	prefix  string
+	exact   bool           // =
+	final   bool           // ^~: no pattern is tried once this prefix is the longest
+	pattern *regexp.Regexp // ~ and ~*; nil for one that has a prefix
 	settings
 }
 
@@ -38,8 +41,15 @@ type settings struct {
 	nextTries   int
 	nextTimeout time.Duration
 
-	status int // of return or deny; 0 without
+	status int // of return; 0 without
 	text   string
+	access []accessRule // the first that fits decides
+}
+
+// accessRule is an allow or a deny.
+type accessRule struct {
+	allow bool
+	who   netip.Prefix // the zero value: everybody
 }
 
 // defaults are nginx's own.
@@ -93,13 +103,37 @@ var directives = map[string]func(*settings, []string) error{
 		s.text = strings.Join(args[1:], " ")
 		return err
 	},
-	"deny": func(s *settings, args []string) error {
-		if args[0] != "all" {
-			return unknown(`"deny" for some addresses alone`)
+}
+
+// accessOf reads an allow or a deny.
+func accessOf(name string, args []string) (accessRule, error) {
+	r := accessRule{allow: name == "allow"}
+	if len(args) != 1 {
+		return r, fmt.Errorf("invalid number of arguments")
+	}
+	if args[0] == "all" {
+		return r, nil
+	}
+	address, err := netip.ParseAddr(args[0])
+	if err == nil {
+		r.who = netip.PrefixFrom(address, address.BitLen())
+		return r, nil
+	}
+	if r.who, err = netip.ParsePrefix(args[0]); err != nil {
+		return r, fmt.Errorf("invalid parameter %q", args[0])
+	}
+	return r, nil
+}
+
+// lets reports whether the client at the address gets past allow and deny.
+func (s *settings) lets(address string) bool {
+	client, _ := netip.ParseAddr(address)
+	for _, rule := range s.access {
+		if rule.who == (netip.Prefix{}) || rule.who.Contains(client) {
+			return rule.allow
 		}
-		s.status = 403
-		return nil
-	},
+	}
+	return true
 }
 
 // nextReasons are the values of proxy_next_upstream.
@@ -136,7 +170,7 @@ func unknown(format string, args ...any) error {
 func (s settings) inherit(block []directive, but ...string) (settings, error) {
 	s.next = maps.Clone(s.next)
 	s.pass, s.status = "", 0
-	headers := [][2]string(nil)
+	headers, access := [][2]string(nil), []accessRule(nil)
 	for _, d := range block {
 		name, args := d.name.text, d.arguments()
 		set, means := directives[name]
@@ -148,11 +182,15 @@ func (s settings) inherit(block []directive, but ...string) (settings, error) {
 			if err = checkHeader(args); err == nil {
 				headers = append(headers, [2]string{args[0], args[1]})
 			}
+		case name == "allow" || name == "deny":
+			var rule accessRule
+			rule, err = accessOf(name, args)
+			access = append(access, rule)
 		case !means:
 			err = unknown("%q", name)
 		case len(args) == 0:
 			err = fmt.Errorf("invalid number of arguments")
-		case s.status != 0 && (name == "return" || name == "deny"): // the first counts
+		case s.status != 0 && name == "return": // the first counts
 		default:
 			err = set(&s, args)
 		}
@@ -162,6 +200,9 @@ func (s settings) inherit(block []directive, but ...string) (settings, error) {
 	}
 	if headers != nil { // one header set here, and none of around holds any more
 		s.headers = headers
+	}
+	if access != nil { // likewise
+		s.access = access
 	}
 	return s, nil
 }

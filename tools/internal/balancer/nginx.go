@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -10,10 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/nginx"
 )
 
 // Nginx is the real one, serving a configuration.
@@ -21,9 +23,13 @@ type Nginx struct {
 	// URL is where it listens, as http://127.0.0.1:PORT.
 	URL string
 
-	server    *services.RunningNginx
+	server    *nginx.Running
 	instances []string
 	over      atomic.Int64 // requests whose answer the client has, see Answered
+
+	mu     sync.Mutex
+	offset int64        // up to which the access log was read
+	logged []accessLine // what was read, in the log's order
 }
 
 // logFormat is what nginx tells of each request, as JSON. Values of several tries stand
@@ -33,9 +39,9 @@ const logFormat = `{"connection":$connection,"method":"$request_method","path":"
 
 // StartNginx starts nginx on a configuration that listens on the address; log receives
 // what it says. The error is a *ConfError when nginx refuses the configuration.
-func StartNginx(program *services.Nginx, c *Conf, address string, log io.Writer) (*Nginx, error) {
-	server, err := program.Start(services.NginxSite{Conf: c.Text, LogFormat: logFormat, Log: log})
-	var refused *services.NginxConfError
+func StartNginx(program *nginx.Program, c *Conf, address string, log io.Writer) (*Nginx, error) {
+	server, err := program.Start(nginx.Site{Conf: c.Text, LogFormat: logFormat, Log: log})
+	var refused *nginx.ConfError
 	switch {
 	case errors.As(err, &refused):
 		return nil, &ConfError{Line: refused.Line, What: refused.What}
@@ -63,6 +69,7 @@ func (n *Nginx) Records() []Record {
 		time.Sleep(time.Millisecond)
 		lines = n.lines()
 	}
+	lines = slices.Clone(lines)
 	// nginx writes a line when it is done with a request, which may be after the client's
 	// next one.
 	slices.SortStableFunc(lines, func(a, b accessLine) int {
@@ -75,17 +82,28 @@ func (n *Nginx) Records() []Record {
 	return records
 }
 
-// lines are the whole lines of the access log.
+// lines are the whole lines of the access log. Those that were read before aren't read again:
+// tests look at the log of thousands of requests every few milliseconds.
 func (n *Nginx) lines() []accessLine {
-	text, _ := os.ReadFile(n.server.AccessLog)
-	var lines []accessLine
-	for text := range strings.Lines(string(text)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	log, err := os.Open(n.server.AccessLog)
+	if err != nil {
+		return n.logged
+	}
+	defer func() { _ = log.Close() }()
+	text, _ := io.ReadAll(io.NewSectionReader(log, n.offset, math.MaxInt64-n.offset))
+	for text := range bytes.Lines(text) {
+		if !bytes.HasSuffix(text, []byte("\n")) {
+			break // nginx is still writing it
+		}
+		n.offset += int64(len(text))
 		var line accessLine
-		if json.Unmarshal([]byte(text), &line) == nil {
-			lines = append(lines, line)
+		if json.Unmarshal(text, &line) == nil {
+			n.logged = append(n.logged, line)
 		}
 	}
-	return lines
+	return n.logged
 }
 
 // accessLine is a line of the access log.

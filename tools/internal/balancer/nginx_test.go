@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/nginx"
 )
 
 // upstreamUnderTest is an instance that does as it is told, and remembers what it was
@@ -156,6 +156,14 @@ type front struct {
 	url      string
 	records  func() []Record
 	answered func()
+	keeps    bool // from 1.29.7 on, nginx keeps connections unasked; the stand-in does as before
+}
+
+// keepsByDefault reports whether an nginx keeps its connections to upstreams unasked.
+func keepsByDefault(version string) bool {
+	var major, minor, patch int
+	_, _ = fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch)
+	return slices.Compare([]int{major, minor, patch}, []int{1, 29, 7}) >= 0
 }
 
 // eachProxy runs a test with the stand-in and, where there is one, with nginx.
@@ -168,11 +176,11 @@ func eachProxy(t *testing.T, conf string, instances func(t *testing.T) []string,
 		s, err := StartStandIn(c)
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
-		test(t, &front{s.URL, s.Records, func() {}})
+		test(t, &front{url: s.URL, records: s.Records, answered: func() {}})
 	})
 	t.Run("nginx", func(t *testing.T) {
 		t.Parallel()
-		program, err := services.FindNginx()
+		program, err := nginx.Find()
 		if err != nil {
 			t.Skip(err)
 		}
@@ -189,7 +197,7 @@ func eachProxy(t *testing.T, conf string, instances func(t *testing.T) []string,
 		}
 		require.NotNil(t, n)
 		t.Cleanup(n.Close)
-		test(t, &front{n.URL, n.Records, n.Answered})
+		test(t, &front{n.URL, n.Records, n.Answered, keepsByDefault(program.Version)})
 	})
 }
 
@@ -342,12 +350,13 @@ const single = "server api-1:8080; "
 
 func TestBothSendTheSameHeaders(t *testing.T) {
 	t.Parallel()
+	const versioned = "HTTP/1.0 and close, or since 1.29.7 HTTP/1.1"
 	cases := []struct {
 		name, location string
 		want           map[string]string // of what the upstream sees; "" for none
 	}{
 		{"by default", "", map[string]string{
-			":proto": "HTTP/1.0", ":host": "boxoffice", ":close": "true",
+			":version": versioned, ":host": "boxoffice",
 			"X-Forwarded-For": "203.0.113.9", "X-Request-Id": "abc", "Te": "", "Keep-Alive": "", "X_odd": "", "Content-Length": "14",
 		}},
 		{"as a deployment sets them", `proxy_http_version 1.1;
@@ -363,7 +372,7 @@ func TestBothSendTheSameHeaders(t *testing.T) {
 			"X-Trace": "id abc/", "X-Request-Id": "", "Content-Length": "14",
 		}},
 		{"X-Forwarded-For of the proxy alone", "proxy_set_header X-Forwarded-For $remote_addr;", map[string]string{"X-Forwarded-For": "127.0.0.1"}},
-		{"Host with its port", "proxy_set_header Host $http_host;", map[string]string{":host": "Tickets.example.com:8080", ":close": "true"}},
+		{"Host with its port", "proxy_set_header Host $http_host;", map[string]string{":host": "Tickets.example.com:8080", ":version": versioned}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -377,8 +386,15 @@ func TestBothSendTheSameHeaders(t *testing.T) {
 				r := u.asked()[0]
 				require.Equal(t, "/orders?n=1", r.RequestURI)
 				require.Equal(t, `{"quantity":1}`, u.bodies[0])
+				byDefault := r.Proto == "HTTP/1.0" && r.Close
+				if f.keeps {
+					byDefault = r.Proto == "HTTP/1.1" && !r.Close
+				}
 				for name, want := range c.want {
 					got := map[string]string{":proto": r.Proto, ":host": r.Host, ":close": fmt.Sprint(r.Close)}[name]
+					if name == ":version" && byDefault {
+						got = versioned
+					}
 					if got == "" {
 						got = strings.Join(r.Header.Values(name), " + ")
 					}
@@ -397,13 +413,16 @@ func TestBothKeepConnectionsAlike(t *testing.T) {
 	cases := []struct {
 		name, upstream, location string
 		want                     int // connections for six requests
+		since                    int // the same from nginx 1.29.7 on
 	}{
-		{"not by default", single, "", 6},
-		{"not with HTTP/1.0", single + "keepalive 8;", "", 6},
-		{"not while Connection says close", single + "keepalive 8;", "proxy_http_version 1.1;", 6},
-		{"not without keepalive", single, kept, 6},
-		{"with all three", single + "keepalive 8;", kept, 1},
-		{"for so many requests", single + "keepalive 8; keepalive_requests 3;", kept, 2},
+		{"not by default", single, "", 6, 1},
+		{"not with HTTP/1.0 by default", single + "keepalive 8;", "", 6, 1},
+		{"not with HTTP/1.0", single + "keepalive 8;", "proxy_http_version 1.0;", 6, 6},
+		{"not while Connection says close by default", single + "keepalive 8;", "proxy_http_version 1.1;", 6, 1},
+		{"not while Connection says close", single + "keepalive 8;", "proxy_http_version 1.1; proxy_set_header Connection close;", 6, 6},
+		{"not without keepalive", single, kept, 6, 1},
+		{"with all three", single + "keepalive 8;", kept, 1, 1},
+		{"for so many requests", single + "keepalive 8; keepalive_requests 3;", kept, 2, 2},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -413,7 +432,11 @@ func TestBothKeepConnectionsAlike(t *testing.T) {
 					status, _ := f.send(t, http.MethodGet, "/")
 					require.Equal(t, 200, status)
 				}
-				require.Equal(t, c.want, u.connected())
+				want := c.want
+				if f.keeps {
+					want = c.since
+				}
+				require.Equal(t, want, u.connected())
 			})
 			eachProxy(t, conf(c.upstream, c.location), start, test)
 		})
@@ -445,6 +468,56 @@ func TestBothTreatADyingKeptConnectionAlike(t *testing.T) {
 			})
 		})
 	}
+}
+
+// locationsConf is a configuration with other locations beside the one that is passed on.
+func locationsConf(server string) string {
+	return strings.Replace(conf(single, ""), "  location / {", server+"\n  location / {", 1)
+}
+
+func TestBothChooseTheSameLocation(t *testing.T) {
+	t.Parallel()
+	const server = `
+  location /metrics { return 404; }
+  location = /readyz { return 403; }
+  location ^~ /static/ { return 410; }
+  location ~ ^/(healthz|faults)(/|$) { return 401; }
+  location ~ /panic$ { return 402; }
+  location ~* \.php$ { return 451; }`
+	start, test := one(says(200, "ok"), func(t *testing.T, f *front, u *upstreamUnderTest) {
+		for path, want := range map[string]int{
+			"/metrics": 404, "/metrics/": 404, "/metricsx": 404, "/metrics?a=b": 404, "/METRICS": 200,
+			"//metrics": 404, "/%6Detrics": 404, "/./metrics": 404, "/events/../metrics": 404, "/events/%2e%2e/metrics": 404, "/events/metrics": 200,
+			"/readyz": 403, "/readyz/": 200, "/readyz/.": 200, "/x/../readyz": 403,
+			"/healthz": 401, "/healthz/": 401, "/healthzx": 200, "/faults/panic": 401, "/other/panic": 402,
+			"/static/a.PHP": 410, "/events.PHP": 451, "/a/../../metrics": 400,
+		} {
+			status, _ := f.send(t, http.MethodGet, path)
+			require.Equal(t, want, status, path)
+		}
+	})
+	eachProxy(t, locationsConf(server), start, test)
+}
+
+func TestBothLetTheSameClientsIn(t *testing.T) {
+	t.Parallel()
+	const server = `
+  deny 127.0.0.1;
+  location /inherits { proxy_pass http://boxoffice; }
+  location /others { allow 127.0.0.2; allow 10.0.0.0/8; deny all; proxy_pass http://boxoffice; }
+  location /here { allow 127.0.0.0/8; deny all; proxy_pass http://boxoffice; }
+  location /not-here { deny 127.0.0.1; allow all; proxy_pass http://boxoffice; }
+  location /all { allow all; proxy_pass http://boxoffice; }
+  location /first { return 204; deny all; }`
+	start, test := one(says(200, "ok"), func(t *testing.T, f *front, u *upstreamUnderTest) {
+		for path, want := range map[string]int{
+			"/": 403, "/inherits": 403, "/others": 403, "/here": 200, "/not-here": 403, "/all": 200, "/first": 204,
+		} {
+			status, _ := f.send(t, http.MethodGet, path)
+			require.Equal(t, want, status, path)
+		}
+	})
+	eachProxy(t, locationsConf(server), start, test)
 }
 
 func TestBothLimitBodiesAlike(t *testing.T) {
@@ -538,13 +611,14 @@ func TestBothRefuseABrokenFile(t *testing.T) {
 		{"a wrong value", conf("", "proxy_read_timeout soon;"), 10, `invalid value`},
 		{"an upstream that isn't there", strings.Replace(good, "http://boxoffice", "http://box", 1), 9, `host not found in upstream "box"`},
 		{"an unknown reason", conf("", "proxy_next_upstream http_200;"), 10, `invalid value "http_200"`},
+		{"an address that is none", conf("", "deny everybody;"), 10, `invalid parameter "everybody"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			start := map[string]func(*Conf) error{
 				"stand-in": func(read *Conf) error { _, err := StartStandIn(read); return err },
 			}
-			if program, err := services.FindNginx(); err == nil {
+			if program, err := nginx.Find(); err == nil {
 				start["nginx"] = func(read *Conf) error { _, err := StartNginx(program, read, "", io.Discard); return err }
 			}
 			for name, start := range start {
@@ -573,7 +647,8 @@ func TestTheStandInSaysWhatItDoesNotKnow(t *testing.T) {
 		{conf("", "proxy_request_buffering off;"), `"proxy_request_buffering"`, 10},
 		{conf("", "proxy_set_header X-Id $connection;"), "the variable $connection", 10},
 		{conf("", "") + "server { listen 8081; }", "a second server", 13},
-		{strings.Replace(conf("", ""), "location /", "location ~ ^/", 1), "location ~ ^/", 8},
+		{strings.Replace(conf("", ""), "location /", "location @away", 1), "location @away", 8},
+		{strings.Replace(conf("", ""), "location /", "location ~ ^/(?!metrics)", 1), "location ~ ^/(?!metrics)", 8},
 	} {
 		read, err := ReadConf(c.conf, []string{"127.0.0.1:1", "127.0.0.1:2"}, func(port string) string { return port })
 		require.NoError(t, err)

@@ -7,13 +7,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// StandIn does what open source nginx 1.22 does with a configuration, as far as it
+// StandIn does what open source nginx 1.22 to 1.29.6 does with a configuration, as far as it
 // concerns requests that are passed on to upstreams. A table of tests compares the two.
 type StandIn struct {
 	// URL is where it listens, as http://127.0.0.1:PORT.
@@ -129,36 +131,75 @@ func lineOf(d directive, name string) int {
 func locationOf(d directive, within settings) (*location, error) {
 	args := d.arguments()
 	l := &location{}
+	var err error
 	switch {
 	case len(args) == 1 && strings.HasPrefix(args[0], "/"):
 		l.prefix = args[0]
 	case len(args) == 2 && (args[0] == "=" || args[0] == "^~"):
-		l.prefix, l.exact = args[1], args[0] == "="
-	default:
+		l.prefix, l.exact, l.final = args[1], args[0] == "=", args[0] == "^~"
+	case len(args) == 2 && (args[0] == "~" || args[0] == "~*"):
+		flags := map[string]string{"~": "", "~*": "(?i)"}[args[0]]
+		l.pattern, err = regexp.Compile(flags + args[1])
+	}
+	if l.prefix == "" && l.pattern == nil || err != nil { // or a pattern that only nginx's library knows
 		return nil, d.blame(unknown("location %s", strings.Join(args, " ")))
 	}
-	var err error
 	l.settings, err = within.inherit(d.block)
 	return l, err
 }
 
-// locate finds the location of a path: an exact one, else the longest prefix.
+// locate finds the location of a path: an exact one, else the first whose pattern fits,
+// else the longest prefix.
 func (s *StandIn) locate(path string) *location {
-	var best *location
+	var best, fits *location
 	for _, l := range s.locations {
 		switch {
 		case l.exact && l.prefix == path:
 			return l
-		case !l.exact && strings.HasPrefix(path, l.prefix) && (best == nil || len(l.prefix) > len(best.prefix)):
+		case l.exact:
+		case l.pattern != nil && fits == nil && l.pattern.MatchString(path):
+			fits = l
+		case l.pattern == nil && strings.HasPrefix(path, l.prefix) && (best == nil || len(l.prefix) > len(best.prefix)):
 			best = l
 		}
+	}
+	if fits != nil && (best == nil || !best.final) {
+		return fits
 	}
 	return best
 }
 
+// normal is a path as locations see it: without dots and doubled slashes. ok is false for
+// one that leads above the root.
+func normal(asked string) (p string, ok bool) {
+	depth := 0
+	for part := range strings.SplitSeq(asked, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return "", false
+			}
+		default:
+			depth++
+		}
+	}
+	p = path.Clean(asked)
+	last := asked[strings.LastIndex(asked, "/")+1:]
+	if p != "/" && (last == "" || last == "." || last == "..") {
+		p += "/"
+	}
+	return p, true
+}
+
 func (s *StandIn) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "nginx")
-	l := s.locate(r.URL.Path)
+	asked, ok := normal(r.URL.Path)
+	if !ok {
+		page(w, http.StatusBadRequest)
+		return
+	}
+	l := s.locate(asked)
 	switch {
 	case l == nil:
 		page(w, http.StatusNotFound)
@@ -169,6 +210,9 @@ func (s *StandIn) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	case l.status != 0:
 		page(w, l.status)
+		return
+	case !l.lets(remoteAddr(r)):
+		page(w, http.StatusForbidden)
 		return
 	case l.pass == "":
 		page(w, http.StatusNotFound)

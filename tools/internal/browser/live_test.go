@@ -269,6 +269,41 @@ func TestPageReconnectsToACompanionThatWasStartedAnew(t *testing.T) {
 	p.forgives()
 }
 
+func TestTheSolutionUnfoldsOnceTheStepIsDone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.open("steps/01-adding.html")
+	r.ends(r.red())
+	p.shows(1, "red", "not there yet")
+	assert.False(t, ask[bool](p, `document.querySelector("#what-changed").open`))
+	r.save("package main\n\n// Better.\n")
+	r.ends(r.green())
+	p.until("the solution", `document.querySelector("#what-changed").open`)
+	assert.Contains(t, p.text("#what-changed .onward"), "The whole change")
+	p.click("#what-changed > summary")
+	r.save("package main\n\n// Better still.\n")
+	r.ends(r.green())
+	p.shows(1, "green", "done")
+	assert.False(t, ask[bool](p, `document.querySelector("#what-changed").open`), "whoever folds it again has it folded")
+}
+
+func TestTheBarKeepsToOneRowOnAPhone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.open("steps/01-adding.html")
+	p.phone()
+	height := func() int { return ask[int](p, `Math.round(document.querySelector(".live-bar").offsetHeight)`) }
+	p.says("testing…")
+	assert.LessOrEqual(t, height(), 60)
+	r.ends(r.red())
+	p.shows(1, "red", "not there yet")
+	assert.LessOrEqual(t, height(), 60)
+	p.clickButton("More")
+	p.clickButton("Run now")
+	receive(t, r.runs).finish <- r.green()
+	p.shows(1, "green", "done")
+}
+
 func TestResetAsksFirst(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

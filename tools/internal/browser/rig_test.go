@@ -94,6 +94,14 @@ Somebody adds.
 **Task 1.** Add returns the sum of its numbers.
 
 **Task 2.** Negative numbers count, too.
+
+## What changed
+
+It adds.
+
+## Speaker notes
+
+- Speak slowly.
 `,
 	"steps/02-doubling.md": `---
 title: Doubling
@@ -212,7 +220,7 @@ func (p *tab) says(line string) {
 // clickButton clicks the first visible button with a text.
 func (p *tab) clickButton(text string) {
 	p.t.Helper()
-	p.until("a button "+text, `window.wanted = [...document.querySelectorAll("button, summary, a")].find(b => b.textContent.trim() === `+quoted(text)+` && b.checkVisibility())`)
+	p.until("a button "+text, `window.wanted = [...document.querySelectorAll("button, summary, a")].find(b => b.innerText.trim() === `+quoted(text)+` && b.checkVisibility())`)
 	p.do(chromedp.Click(chromedp.JSPath("wanted"), chromedp.NodeVisible))
 }
 
@@ -228,6 +236,9 @@ func (r *rig) red() *runner.Result {
 	r.t.Helper()
 	sample.once.Do(func() {
 		sample.result, sample.err = runner.Run(r.t.Context(), runner.Options{Step: r.course.Step(1)}, nil)
+		if sample.err == nil {
+			sample.result.Load = 0 // whatever else this machine does
+		}
 	})
 	require.NoError(r.t, sample.err)
 	require.Len(r.t, sample.result.Tests, 3, sample.result.Build)

@@ -227,10 +227,11 @@ func (p *tab) phone() {
 	p.do(chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile, chromedp.EmulateTouch))
 }
 
-// desk makes the window as wide as it was at first.
+// desk makes the window as wide as on a desk. A viewport that is only reset may keep what a
+// media query said of the phone.
 func (p *tab) desk() {
 	p.t.Helper()
-	p.do(chromedp.ResetViewport())
+	p.do(chromedp.EmulateViewport(1280, 800))
 }
 
 func quoted(text string) string {

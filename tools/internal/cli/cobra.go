@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,6 +23,16 @@ func Explain(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		explainArguments(cmd)
 	}
+}
+
+// Main runs a program's command until it is done or interrupted, prints why it failed, and ends the
+// process with the exit code for that.
+func Main(root *cobra.Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := root.ExecuteContext(ctx)
+	stop()
+	Print(os.Stderr, err)
+	os.Exit(ExitCode(err))
 }
 
 // help is the command that tells how a command is called.

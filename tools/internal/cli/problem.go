@@ -70,8 +70,8 @@ func ExitCode(err error) int {
 	return ExitMachine
 }
 
-// Report prints what a command returned, unless it has said it already.
-func Report(w io.Writer, err error) {
+// Print prints what a command returned, unless it has said it already.
+func Print(w io.Writer, err error) {
 	switch {
 	case err == nil || errors.Is(err, ErrRed):
 	case errors.Is(err, context.Canceled):

@@ -35,7 +35,7 @@ func TestReportSaysEachErrorOnce(t *testing.T) {
 		"workshop: no go: not found\n  next: get it\n": &Problem{What: "no go", Why: errors.New("not found"), Next: "get it"},
 	} {
 		var out bytes.Buffer
-		Report(&out, err)
+		Print(&out, err)
 		assert.Equal(t, want, out.String())
 	}
 }

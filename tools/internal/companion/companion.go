@@ -27,6 +27,8 @@ type Options struct {
 
 	Poll bool // look for saved files instead of waiting for events
 
+	Origins []string // by which pages are reached beside this machine's own, as Origin makes them
+
 	Test  learner.Tester                                                       // runner.Run when nil
 	Needs func(ctx context.Context, say func(string)) (stop func(), err error) // learner.StartNeeds when nil
 

@@ -104,6 +104,27 @@ func TestHTMLInTestOutputArrivesAsText(t *testing.T) {
 	assert.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"))
 }
 
+func TestVerdictsShowAsTheyFall(t *testing.T) {
+	r := newRig(t).start()
+	receive(t, r.runs).finish <- r.red()
+	page := r.open()
+	page.sees("red tasks", tested)
+	r.save("package main\n\n// Changed.\n")
+	second := receive(t, r.runs)
+	second.onTest(runner.Test{Name: "TestNegative", Status: runner.Failed, Output: "a new failure"})
+	s := page.sees("the first verdict", func(s State) bool { return len(s.Failures) == 1 })
+	assert.Equal(t, Running, s.State)
+	assert.Equal(t, "TestNegative", s.Failures[0].Test)
+	assert.Equal(t, Running, s.task(1))
+	assert.Equal(t, Red, s.task(2))
+	assert.Equal(t, "0 passed, 1 failed, 2 to come", s.Doing)
+	second.onTest(runner.Test{Name: "TestAdd", Status: runner.Passed})
+	page.sees("the second", func(s State) bool { return s.task(1) == Green })
+	second.finish <- r.green()
+	s = page.sees("the end", func(s State) bool { return s.State == Green })
+	assert.Empty(t, s.Failures)
+}
+
 func TestOnePanicIsToldOnce(t *testing.T) {
 	r := newRig(t).start()
 	page := r.open()

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/filewatch"
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
-	"example.com/boxoffice/tools/internal/saves"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // lookEvery is how often the file is looked at in which the command keeps the progress.
@@ -22,12 +23,13 @@ const lookEvery = 200 * time.Millisecond
 type place struct {
 	step      *course.Step
 	runs      *learner.Runs
-	tested    map[string]runner.Status // the tests that ended in the run that goes on
-	doing     string                   // what the run that goes on says it does
-	verdict   *learner.Verdict         // of the last run of step; nil before
-	trouble   string                   // why the tests can't be run
-	forgetful string                   // why the place isn't kept
-	notice    string                   // how saves are noticed, when that isn't by events
+	tested    []runner.Test    // the tests that ended in the run that goes on
+	doing     string           // what the run that goes on says it does, or waits for
+	last      *runner.Result   // of the last run of step that came to its end and compiled; nil before
+	verdict   *learner.Verdict // of the run that goes on, as far as that has come; else of the last run of step; nil before
+	trouble   string           // why the tests can't be run
+	forgetful string           // why the place isn't kept
+	notice    string           // how saves are noticed, when that isn't by events
 	unfollow  context.CancelFunc
 	saved     <-chan struct{}
 }
@@ -56,10 +58,9 @@ func (c *Companion) loop(ctx context.Context) {
 	defer needs.stop()
 	p := &c.place
 	p.runs = learner.NewRuns(c.tester(needs))
-	p.runs.Began = func(runner.Options) { p.tested, p.doing = map[string]runner.Status{}, "" }
-	p.runs.OnTest = func(t runner.Test) { _ = c.do(ctx, func(context.Context) { p.tested[t.Name] = t.Status }) }
+	p.runs.Began = func(runner.Options) { p.tested, p.doing = nil, "" }
 	defer p.runs.Stop()
-	defer close(c.ended) // before Stop: a run that has something to say mustn't wait for the loop
+	defer close(c.ended) // before Stop: nobody must wait for the loop
 	c.follow(ctx)
 	defer func() { p.unfollow() }()
 	c.run(ctx)
@@ -79,6 +80,10 @@ func (c *Companion) loop(ctx context.Context) {
 				continue
 			}
 			c.run(ctx)
+		case test := <-p.runs.Heard():
+			c.hear(test)
+		case saying := <-p.runs.Said():
+			p.doing = saying.Text
 		case end := <-p.runs.Ended():
 			c.finish(ctx, end)
 		case <-look.C:
@@ -106,8 +111,20 @@ func (c *Companion) tester(needs *needs) learner.Tester {
 
 // run starts the tests, once a run that goes on is stopped.
 func (c *Companion) run(ctx context.Context) {
-	say := func(line string) { _ = c.do(ctx, func(context.Context) { c.place.doing = line }) }
-	c.place.runs.Start(ctx, runner.Options{Step: c.place.step, Progress: say})
+	p := &c.place
+	p.runs.Start(ctx, runner.Options{Step: p.step, First: learner.First(p.step, c.Progress, p.last)})
+}
+
+// hear shows a test that ended: from the first one on, pages show the run that goes on.
+func (c *Companion) hear(t runner.Test) {
+	p := &c.place
+	if p.runs.Replaced() {
+		return
+	}
+	p.tested, p.doing = append(p.tested, t), ""
+	if soFar, err := runner.SoFar(p.step, slices.Clone(p.tested)); err == nil {
+		p.verdict, p.trouble = learner.NewVerdict(p.step, c.Progress, soFar, false), ""
+	}
 }
 
 // watchCurrent goes over to the learner's current step, unless it is watched already: a
@@ -118,7 +135,7 @@ func (c *Companion) watchCurrent(ctx context.Context) {
 	if step == p.step {
 		return
 	}
-	p.step, p.verdict, p.trouble = step, nil, ""
+	p.step, p.last, p.verdict, p.trouble = step, nil, nil, ""
 	c.OnStep(step)
 	c.follow(ctx)
 	c.run(ctx)
@@ -136,7 +153,7 @@ func (c *Companion) follow(ctx context.Context) {
 	notices := func(line string) {
 		go func() { _ = c.do(following, func(context.Context) { p.notice = line }) }() // Watch itself calls it, too
 	}
-	p.saved = saves.Watch(following, p.step.Dir, saves.Options{Poll: c.Poll, Notice: notices})
+	p.saved = filewatch.Watch(following, p.step.Dir, filewatch.Options{Poll: c.Poll, Notice: notices})
 }
 
 // finish takes a result, unless a newer run replaces it.
@@ -151,6 +168,9 @@ func (c *Companion) finish(ctx context.Context, end learner.Outcome) {
 		c.OnTrouble(errors.New(p.trouble))
 		return
 	}
+	if end.Result.Build == "" {
+		p.last = end.Result
+	}
 	learner.Remember(c.Progress, p.step, end.Result)
 	c.save()
 	p.verdict = learner.NewVerdict(p.step, c.Progress, end.Result, false)
@@ -160,7 +180,7 @@ func (c *Companion) finish(ctx context.Context, end learner.Outcome) {
 // troubleText says what keeps tests from running, and what to run next.
 func troubleText(err error) string {
 	var folder *learner.MissingFolderError
-	var service *services.NotFoundError
+	var service *postgres.NotFoundError
 	if errors.As(err, &folder) || errors.As(err, &service) {
 		return err.Error() // they say it themselves
 	}

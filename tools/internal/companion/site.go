@@ -11,6 +11,7 @@ import (
 	"example.com/boxoffice/tools/internal/learner"
 	"example.com/boxoffice/tools/internal/runner"
 	"example.com/boxoffice/tools/internal/site"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // sitePages are the pages of the clone's site, read anew when a file of it changed.
@@ -86,7 +87,7 @@ func (p *sitePages) Comparison(step *course.Step, token string) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.RenderDiff(step, site.Diff("your code", "solution", mine, solved), site.Options{Live: true, Token: token})
+	return s.RenderDiff(step, draw.NewDiff("your code", "solution", mine, solved), site.Options{Live: true, Token: token})
 }
 
 func (p *sitePages) Missing(path, token string) ([]byte, error) {

@@ -104,8 +104,8 @@ func (c *Companion) tests() map[string]Light {
 	}
 	switch {
 	case p.runs.Going():
-		for name, status := range p.tested {
-			note(name, status)
+		for _, t := range p.tested {
+			note(t.Name, t.Status)
 		}
 	case p.verdict != nil && p.verdict.Result.Build == "":
 		for _, t := range p.verdict.Result.Tests {
@@ -140,7 +140,7 @@ func (c *Companion) says() string {
 	case p.verdict == nil:
 		return "not tested yet"
 	case p.verdict.Result.Build != "":
-		return "it doesn't compile"
+		return lowered(p.verdict.NotBuilt())
 	case p.verdict.Result.Green():
 		return "done, every test passes"
 	}
@@ -152,22 +152,24 @@ func (c *Companion) says() string {
 	return text
 }
 
-// doing is what the run that goes on does: it gets ready, and then it counts.
+// lowered begins a heading as a part of a sentence does.
+func lowered(heading string) string { return strings.ToLower(heading[:1]) + heading[1:] }
+
+// doing is what the run that goes on does: it gets ready, and then it counts, unless it says
+// what it waits for.
 func (c *Companion) doing() string {
 	p := &c.place
 	if !p.runs.Going() {
 		return ""
 	}
-	passed := 0
-	for _, status := range p.tested {
-		if status == runner.Passed {
-			passed++
-		}
-	}
 	if len(p.tested) == 0 {
 		return p.doing
 	}
-	return fmt.Sprintf("%d passed, %d failed", passed, len(p.tested)-passed)
+	text := p.verdict.Counts()
+	if p.doing != "" {
+		text += ". " + p.doing
+	}
+	return text
 }
 
 func (c *Companion) stepState(step *course.Step) StepState {
@@ -206,7 +208,7 @@ func (c *Companion) runs(step *course.Step) bool {
 // ended when they last ran, here or in a terminal.
 func (c *Companion) taskLight(step *course.Step, t *course.Task) Light {
 	if c.runs(step) {
-		return soFar(t, c.place.tested)
+		return c.soFar(t.Number)
 	}
 	switch learner.RememberedState(c.Progress, step, t.Number) {
 	case runner.Green:
@@ -217,17 +219,19 @@ func (c *Companion) taskLight(step *course.Step, t *course.Task) Light {
 	return Unknown
 }
 
-func soFar(t *course.Task, tested map[string]runner.Status) Light {
-	light := Green
-	for _, name := range t.Tests {
-		switch status, ended := tested[name]; {
-		case !ended:
-			light = Running
-		case status != runner.Passed:
-			return Red
+// soFar is a task's state in the run that goes on.
+func (c *Companion) soFar(number int) Light {
+	if v := c.place.verdict; v != nil && len(c.place.tested) > 0 {
+		for _, t := range v.Tasks {
+			switch {
+			case t.Task.Number == number && t.State == runner.Green:
+				return Green
+			case t.Task.Number == number && t.State == runner.Red:
+				return Red
+			}
 		}
 	}
-	return light
+	return Running
 }
 
 // rows are what the command's board says beside tasks and failures.
@@ -256,7 +260,7 @@ func (c *Companion) verdictRows(v *learner.Verdict) []Row {
 		}
 	}
 	green := v.Result.Green()
-	add("It doesn't compile", v.Located(c.path), true)
+	add(v.NotBuilt(), v.Located(c.path), true)
 	if command := v.Mend(c.path); command != "" {
 		rows = append(rows, Row{Label: "Mend", Code: command, Text: "What this is about", Page: "guides/troubleshooting.html#cannot-load-module"})
 	}
@@ -267,13 +271,14 @@ func (c *Companion) verdictRows(v *learner.Verdict) []Row {
 		text, _ := v.Panic(true)
 		add("The tests ended early", text, true)
 	}
-	if !green && v.Result.Build == "" && v.Result.Panic == "" && len(v.Failures) == 0 {
+	if !green && !v.Going() && v.Result.Build == "" && v.Result.Panic == "" && len(v.Failures) == 0 {
 		add("Not done", v.NothingRan(), false)
 	}
 	if g := v.Gap; g != nil {
 		rows = append(rows, Row{Label: "Open", Code: fmt.Sprintf("%s:%d", c.path(filepath.Join(v.Step.Dir, g.File)), g.Line), Text: fmt.Sprintf("TODO(task %d): %s", g.Task, g.Text)})
 	}
 	add("Note", strings.Join(v.ChangedTests(c.path), "\n"), false)
+	add("Note", v.Busy(), false)
 	add("Yours", v.OwnTests(), false)
 	if next := c.Course.Next(v.Step); green && next != nil {
 		rows = append(rows, Row{Label: "Go on", Text: fmt.Sprintf("Step %02d: %s", next.Number, next.Title), Page: "steps/" + next.Name + ".html", Step: next.Name})

@@ -35,28 +35,6 @@ func TestOpenOutsideSaysSo(t *testing.T) {
 	assert.ErrorIs(t, err, course.ErrNoCourse)
 }
 
-func TestOpenNamesTheBrokenLesson(t *testing.T) {
-	for name, text := range map[string]string{
-		"no front matter": "# Title\n",
-		"not closed":      "---\ntitle: x\n",
-		"mistyped key":    "---\ntilte: x\n---\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := coursetest.New(t)
-			coursetest.Write(t, c.Steps[1].LessonPath, text)
-			_, err := course.Open(c.Root)
-			assert.ErrorContains(t, err, "02-doubling.md")
-		})
-	}
-}
-
-func TestOpenNamesHintsWithoutATask(t *testing.T) {
-	c := coursetest.New(t)
-	coursetest.Write(t, c.Steps[1].HintsPath, "7: [What for?]\n")
-	_, err := course.Open(c.Root)
-	assert.ErrorContains(t, err, "02-doubling.yaml: the lesson has no task 7")
-}
-
 func TestFindByNumberNameAndFolder(t *testing.T) {
 	c := coursetest.New(t)
 	for _, arg := range []string{"1", "01", "adding", "01-adding", "Adding", "steps/01-adding", "./steps/01-adding/"} {
@@ -84,80 +62,68 @@ func TestFindThroughASymbolicLink(t *testing.T) {
 	assert.Equal(t, 2, s.Number)
 }
 
-func TestFindSuggestsTheNearest(t *testing.T) {
+// Lessons are found by their names: two digits, a dash and a word. Steps come by number,
+// whatever else lies beside them.
+func TestStepsComeByNumber(t *testing.T) {
+	t.Parallel()
 	c := coursetest.New(t)
-	for arg, want := range map[string]string{
-		"dubling": "did you mean 02-doubling?", "add": "did you mean 01-adding?", "02-doublin": "did you mean 02-doubling?",
-		"7": "1 to 2", "caching": "1 to 2", "-1": "1 to 2", "x": "1 to 2",
+	folder := filepath.Join(c.Root, "site", "content", "steps")
+	for _, name := range []string{"10-last.md", "09-before.md", "notes.md", "3-short.md", "11-no-lesson.txt"} {
+		coursetest.Write(t, filepath.Join(folder, name), "---\ntitle: x\n---\n")
+	}
+	c = coursetest.Open(t, c.Root)
+	var names []string
+	for _, s := range c.Steps {
+		names = append(names, s.Name)
+	}
+	assert.Equal(t, []string{"01-adding", "02-doubling", "09-before", "10-last"}, names)
+	assert.Equal(t, "09-before", c.Next(c.Step(2)).Name, "numbers may leave gaps")
+	assert.Nil(t, c.Next(c.Step(10)), "the last has none after it")
+	assert.Nil(t, c.Next(&course.Step{Number: 1}), "nor has a step of another course")
+	for _, number := range []int{-1, 0, 3, 11} {
+		assert.Nil(t, c.Step(number), "there is no step %d", number)
+	}
+}
+
+func TestACourseWithoutLessonsHasNoSteps(t *testing.T) {
+	t.Parallel()
+	c := coursetest.New(t)
+	for _, s := range c.Steps {
+		require.NoError(t, os.Remove(s.LessonPath))
+	}
+	c = coursetest.Open(t, c.Root)
+	assert.Empty(t, c.Steps)
+	_, err := c.Find("1", c.Root)
+	assert.EqualError(t, err, `there is no step "1"; this course has no steps`)
+}
+
+func TestOpenSaysWhereItLooked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	coursetest.Write(t, filepath.Join(dir, "go.work"), "go 1.26\n") // another workspace
+	_, err := course.Open(dir)
+	require.ErrorIs(t, err, course.ErrNoCourse)
+	assert.EqualError(t, err, dir+": no go.work with site/content/steps beside it, here or in a folder above")
+}
+
+func TestFindFollowsPaths(t *testing.T) {
+	t.Parallel()
+	c := coursetest.New(t)
+	for _, from := range []struct{ arg, cwd, want string }{
+		{"../02-doubling", "steps/01-adding", "02-doubling"},
+		{filepath.Join(c.Root, "solutions", "02-doubling"), "", "02-doubling"},
+		{"number", "steps/01-adding", "01-adding"},
+		{".", "solutions/01-adding", "01-adding"},
+		{"2", "steps/01-adding", "02-doubling"}, // a number before the folder one stands in
 	} {
+		s, err := c.Find(from.arg, filepath.Join(c.Root, from.cwd))
+		require.NoError(t, err, "%q from %s", from.arg, from.cwd)
+		assert.Equal(t, from.want, s.Name, "%q from %s", from.arg, from.cwd)
+	}
+	for _, arg := range []string{"site", "..", "steps", "steps/01-adding/main.go", "steps/03-gone"} {
 		_, err := c.Find(arg, c.Root)
 		var unknown *course.UnknownStepError
 		require.ErrorAs(t, err, &unknown, arg)
-		assert.ErrorContains(t, err, want, arg)
+		assert.Equal(t, arg, unknown.Name)
 	}
-}
-
-func TestStarterIsMadeOfTheSolution(t *testing.T) {
-	c := coursetest.New(t)
-	s := c.Steps[0]
-	want := map[string][]byte{}
-	names, err := course.Files(s.Dir)
-	require.NoError(t, err)
-	for _, name := range names {
-		want[name], err = os.ReadFile(filepath.Join(s.Dir, name))
-		require.NoError(t, err)
-	}
-	require.NoError(t, os.RemoveAll(s.Dir), "whatever the learner did")
-	got, err := s.Starter()
-	require.NoError(t, err)
-	assert.Equal(t, want, got)
-}
-
-func TestStarterSaysWhenTheSolutionWasChanged(t *testing.T) {
-	s := coursetest.New(t).Steps[0]
-	coursetest.Write(t, filepath.Join(s.SolutionDir, "main.go"), "package main\n")
-	_, err := s.Starter()
-	var e *course.StarterError
-	require.ErrorAs(t, err, &e)
-	assert.ErrorContains(t, err, "main.go")
-	require.NoError(t, os.Remove(filepath.Join(s.SolutionDir, course.StarterFile)))
-	_, err = s.Starter()
-	assert.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestModulePathIsRewrittenBothWays(t *testing.T) {
-	s := coursetest.New(t).Steps[0]
-	solved, err := s.Solved()
-	require.NoError(t, err)
-	assert.Contains(t, string(solved["main.go"]), `"example.com/boxoffice/steps/01-adding/number"`)
-	original, err := os.ReadFile(filepath.Join(s.SolutionDir, "main.go"))
-	require.NoError(t, err)
-	assert.Equal(t, original, s.ForSolution(solved["main.go"]))
-}
-
-func TestGapsGiveFileAndLine(t *testing.T) {
-	gaps, err := course.Gaps(coursetest.New(t).Steps[0].Dir)
-	require.NoError(t, err)
-	assert.Equal(t, []course.Gap{
-		{Task: 1, File: "main.go", Line: 10, Text: "add"},
-		{Task: 2, File: "number/number.go", Line: 6, Text: "mind the sign"},
-	}, gaps)
-}
-
-func TestGapsInConfigurations(t *testing.T) {
-	dir := t.TempDir()
-	coursetest.Write(t, filepath.Join(dir, "deploy", "nginx.conf"), "upstream x {\n    # TODO(task 2): try the next one\n    # when this one is gone\n}\n")
-	gaps, err := course.Gaps(dir)
-	require.NoError(t, err)
-	assert.Equal(t, []course.Gap{{Task: 2, File: "deploy/nginx.conf", Line: 2, Text: "try the next one when this one is gone"}}, gaps)
-}
-
-func TestFilesLeavesOutWhatIsNotTheModule(t *testing.T) {
-	s := coursetest.New(t).Steps[0]
-	for _, f := range []string{".git/config", "adding.test", "cpu.prof", "wrong-answers/a.patch", "sub/main.out"} {
-		coursetest.Write(t, filepath.Join(s.Dir, f), "")
-	}
-	files, err := course.Files(s.Dir)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"go.mod", "main.go", "main_test.go", "number/number.go", "number/sums_test.go"}, files)
 }

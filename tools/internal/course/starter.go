@@ -92,11 +92,21 @@ func (s *Step) MakeStarterPatch() ([]byte, error) {
 	if err != nil {
 		return nil, &StarterError{s, err}
 	}
+	src, err := StarterPatch(s.Number, solved, starter)
+	if err != nil {
+		return nil, &StarterError{s, err}
+	}
+	return src, nil
+}
+
+// StarterPatch is the starter.patch that makes a starter of what was solved, both with the
+// learner's module path.
+func StarterPatch(number int, solved, starter map[string][]byte) ([]byte, error) {
 	for name, src := range starter {
 		if strings.ContainsRune(string(src), 0) {
-			return nil, &StarterError{s, errors.New(name + " is binary; a patch can't hold it")}
+			return nil, errors.New(name + " is binary; a patch can't hold it")
 		}
 	}
-	head := fmt.Sprintf("What `workshop reset %02d` takes back from the solution. Made by `go tool workshop starter %[1]d`.\n\n", s.Number)
+	head := fmt.Sprintf("What `workshop reset %02d` takes back from the solution. Made by `go tool workshop starter %[1]d`.\n\n", number)
 	return []byte(head + patch.Between(solved, starter)), nil
 }

@@ -9,13 +9,16 @@ import (
 type UnknownStepError struct {
 	Name    string
 	Nearest *Step // nil when nothing is near
-	Last    int   // the highest number of a step
+	Last    int   // the highest number of a step, 0 when there is none
 }
 
 // Error names the nearest step, or the range of numbers.
 func (e *UnknownStepError) Error() string {
-	if e.Nearest != nil {
+	switch {
+	case e.Nearest != nil:
 		return fmt.Sprintf("there is no step %q; did you mean %s?", e.Name, e.Nearest.Name)
+	case e.Last == 0:
+		return fmt.Sprintf("there is no step %q; this course has no steps", e.Name)
 	}
 	return fmt.Sprintf("there is no step %q; steps are named by number (1 to %d) or name", e.Name, e.Last)
 }

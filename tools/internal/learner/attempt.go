@@ -12,7 +12,7 @@ import (
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // Tester runs a step's tests: runner.Run, or what a test puts in its place.
@@ -59,9 +59,9 @@ func taskID(s *course.Step, task int) progress.TaskID {
 
 // StartNeeds starts what tests need, or joins what runs already, and says what a slow
 // start does. The tests' services live until stop is called, at least. An error that is a
-// services.NotFoundError says itself what helps.
+// postgres.NotFoundError says itself what helps.
 func StartNeeds(ctx context.Context, say func(string)) (stop func(), err error) {
-	server, err := services.StartPostgres(ctx, services.Options{Progress: say})
+	server, err := postgres.Start(ctx, postgres.Options{Progress: say})
 	if err != nil {
 		return nil, err
 	}

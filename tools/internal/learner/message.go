@@ -7,7 +7,7 @@ import (
 
 // Block is a part of what a failed test said: a row of a finding of the lab, or other text.
 type Block struct {
-	Label string `json:"label"` // at, measured, expected, why, try or read on; "" for other text
+	Label string `json:"label"` // at, measured, expected, why, try, test or read on; "" for other text
 	Text  string `json:"text"`
 	Note  string `json:"note,omitempty"` // of a try: what to know about its command, such as that it wants another terminal
 }
@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	findingRow  = regexp.MustCompile(`^(measured|expected|why|try|read on) {2,}\S`)
+	findingRow  = regexp.MustCompile(`^(measured|expected|why|try|test|read on) {2,}\S`)
 	findingMore = strings.Repeat(" ", findingLabel)
 	positionRow = regexp.MustCompile(`^(\S+\.go:\d+):(?: +(.*)|)$`)
 )

@@ -17,6 +17,7 @@ why       A link with a typo in a newsletter, or a bot that counts through
           the ids.
 try       go tool workshop run 08
           curl -s localhost:8080/events/42
+test      tools/lab/contract/events.go:42
 read on   site/content/steps/08-caching.md
 
 app.go:223: The last log lines of instance A:
@@ -29,6 +30,7 @@ app.go:223: The last log lines of instance A:
 		{Label: "expected", Text: "one of these:\n404\n410"},
 		{Label: "why", Text: "A link with a typo in a newsletter, or a bot that counts through the ids."},
 		{Label: "try", Text: "go tool workshop run 08\ncurl -s localhost:8080/events/42"},
+		{Label: "test", Text: "tools/lab/contract/events.go:42"},
 		{Label: "read on", Text: "site/content/steps/08-caching.md"},
 		{Label: "at", Text: "app.go:223"},
 		{Label: "", Text: "The last log lines of instance A:\n    | {\"level\":\"ERROR\"}\n\n    | <b>bold</b>"},

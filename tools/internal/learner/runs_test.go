@@ -59,3 +59,25 @@ func TestPanicOfARunReachesWhoFinishesIt(t *testing.T) {
 	assert.PanicsWithValue(t, "on purpose", func() { r.Finish(end) })
 	assert.False(t, r.Going())
 }
+
+func TestWhatARunHasToSayComesAtOnce(t *testing.T) {
+	r := NewRuns(func(ctx context.Context, o runner.Options, onTest func(runner.Test)) (*runner.Result, error) {
+		o.Progress("go: downloading")
+		o.Waiting("linking the test program")
+		onTest(runner.Test{Name: "TestAdd"})
+		<-ctx.Done()
+		onTest(runner.Test{Name: "TestLate"}) // nobody is to hear of it
+		return nil, context.Cause(ctx)
+	})
+	r.Start(t.Context(), runner.Options{})
+	assert.Equal(t, Saying{Text: "go: downloading"}, take(t, r.Said()))
+	assert.Equal(t, Saying{Text: "linking the test program", Waiting: true}, take(t, r.Said()))
+	assert.Equal(t, "TestAdd", take(t, r.Heard()).Name)
+	assert.False(t, r.Replaced())
+	r.Start(t.Context(), runner.Options{})
+	assert.True(t, r.Replaced())
+	end := take(t, r.Ended())
+	assert.ErrorIs(t, end.Err, ErrNewer)
+	r.Finish(end)
+	r.Stop()
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/machine"
 	"example.com/boxoffice/tools/internal/progress"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -44,7 +45,7 @@ type Failure struct {
 func NewVerdict(s *course.Step, state *progress.State, r *runner.Result, solution bool) *Verdict {
 	v := &Verdict{Step: s, Result: r, Solution: solution, Remembered: r.Build != "" && !solution && EverRan(state, s)}
 	for _, t := range r.Tasks(s) {
-		verdict := TaskVerdict{t.Task, t.State}
+		verdict := TaskVerdict{Task: t.Task, State: t.State}
 		if t.State == runner.NotRun && v.Remembered {
 			verdict.State = RememberedState(state, s, t.Task.Number)
 		}
@@ -107,8 +108,9 @@ func ended(s runner.Status) string {
 	return "the test failed without a word"
 }
 
-// gap is the first gap of the first task that isn't done. When the learner has removed
-// its comments, there is none: the next task's would lead away.
+// gap is where the work of the first task that isn't done begins. When the learner has removed
+// its comments, there is none: the next task's would lead away. What worked before has none either;
+// when it is red, that is most likely since a task is half done.
 func (v *Verdict) gap() *course.Gap {
 	if v.Result.Build != "" || v.Solution || v.Result.Green() {
 		return nil
@@ -118,17 +120,38 @@ func (v *Verdict) gap() *course.Gap {
 		return nil
 	}
 	for _, t := range v.Tasks {
-		if t.State == runner.Green {
-			continue
+		if t.Task.Number != 0 && t.State != runner.Green && t.State != runner.Running {
+			return beginAt(v.Step, t.Task.Number, v.firstRed(t.Task), gaps)
 		}
-		for _, g := range gaps {
-			if g.Task == t.Task.Number {
-				return &g
-			}
-		}
-		break
 	}
 	return nil
+}
+
+// firstRed is the first test of a task that failed; when none of them ran, the first of all.
+func (v *Verdict) firstRed(t course.Task) string {
+	for _, f := range v.Failures {
+		if f.Task == t.Number {
+			return f.Test
+		}
+	}
+	if len(t.Tests) > 0 {
+		return t.Tests[0]
+	}
+	return ""
+}
+
+// Going reports whether the run goes on: the verdict is of the tests that have ended.
+func (v *Verdict) Going() bool { return len(v.Result.Coming) > 0 }
+
+// Counts says how many tests passed and failed, and how many are still to come.
+func (v *Verdict) Counts() string {
+	passed := 0
+	for _, t := range v.Result.Tests {
+		if t.Status == runner.Passed {
+			passed++
+		}
+	}
+	return fmt.Sprintf("%d passed, %d failed, %d to come", passed, len(v.Result.Tests)-passed, len(v.Result.Coming))
 }
 
 // Dir is the folder of the code that was tested.
@@ -152,6 +175,24 @@ func (v *Verdict) Located(rename func(path string) string) string {
 	}
 	return strings.TrimSpace(strings.Join(lines, ""))
 }
+
+// compilerPosition is how the compiler begins a line about a place in the code.
+var compilerPosition = regexp.MustCompile(`(?m)^\S+\.go:\d+`)
+
+// NotBuilt says in a heading why nothing could run: the code doesn't compile, or go didn't come as
+// far as that; "" when all was built.
+func (v *Verdict) NotBuilt() string {
+	switch {
+	case v.Result.Build == "":
+		return ""
+	case compilerPosition.MatchString(v.Result.Build):
+		return "It doesn't compile"
+	}
+	return GoFailed
+}
+
+// GoFailed is the heading of what the go command said of a module, and not the compiler of its code.
+const GoFailed = "Go can't build it"
 
 // Mend is the command that takes back what keeps go from loading the module of the step;
 // "" when go can. path is how the place of a file is shown.
@@ -180,6 +221,15 @@ func (v *Verdict) Panic(all bool) (text string, more int) {
 func (v *Verdict) NothingRan() string {
 	return fmt.Sprintf("These tests of the course didn't run, so the step isn't done: %s. Does something end the program early?",
 		strings.Join(v.NotRun, ", "))
+}
+
+// Busy says that tests may have failed since this machine has too much else to do; "" when
+// none did, or when that is unlikely.
+func (v *Verdict) Busy() string {
+	if len(v.Failures) == 0 {
+		return ""
+	}
+	return machine.TooBusyToTest(v.Result.Load)
 }
 
 // ChangedTests says which test files aren't the course's, and which are gone; path is

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,6 +42,47 @@ func TestVerdictSortsFailuresAndNamesThePlaceToWork(t *testing.T) {
 	assert.Equal(t, "main.go", v.Gap.File)
 }
 
+func TestOpenIsWhereTheTestIsGotWrong(t *testing.T) {
+	_, s, state := begin(t)
+	result := run(t, s)
+	coursetest.Write(t, filepath.Join(s.Dir, "a.go"), "package main\n\n// TODO(task 1): first by name\nvar a = 1\n")
+	coursetest.Write(t, filepath.Join(s.Dir, "main.go"), `package main
+
+// TODO(task 1): the first of the file
+func main() {}
+
+// Add is the sum.
+func Add(a, b int) int {
+	return a + b + 1 // TODO(task 1): add
+}
+`)
+	place := func() string {
+		g := NewVerdict(s, state, result, false).Gap
+		require.NotNil(t, g)
+		return fmt.Sprintf("%s:%d", g.File, g.Line)
+	}
+	assert.Equal(t, "a.go:3", place(), "nothing is known of the test")
+	wrong := "Too much\n\nTask: 1\nCaught-by: TestAdd\nSays: is 4\n--- a/main.go\n+++ b/main.go\n@@ -7,5 +7,5 @@\n \n // Add is the sum.\n func Add(a, b int) int {\n-\treturn number.Add(a, b)\n+\treturn number.Add(a, b) + 1\n }\n"
+	coursetest.Write(t, filepath.Join(s.SolutionDir, "wrong-answers", "too-much.patch"), wrong)
+	assert.Equal(t, "main.go:8", place(), "in the function that wrong answers change")
+	coursetest.Write(t, filepath.Join(s.Dir, "main.go"), "package main\n\n// TODO(task 1): elsewhere\nfunc main() {}\n")
+	assert.Equal(t, "main.go:3", place(), "at least in the file")
+}
+
+func TestOpenIsThereWhileWhatWorkedBeforeIsRed(t *testing.T) {
+	_, s, state := begin(t)
+	result := run(t, s)
+	for i := range result.Tests {
+		if result.Tests[i].Name == "TestZero" {
+			result.Tests[i].Status = runner.Failed
+		}
+	}
+	v := NewVerdict(s, state, result, false)
+	assert.Equal(t, "TestZero", v.Failures[0].Test)
+	require.NotNil(t, v.Gap)
+	assert.Equal(t, 1, v.Gap.Task)
+}
+
 func TestFailuresOfOnePanicAreTheSame(t *testing.T) {
 	panicked := func(line, address string) string {
 		return "contract_test.go:" + line + ": it said:\n| panic: boom\n| lab.runAPI({0x" + address + ", 0x7}, 0xf9e808)"
@@ -68,6 +110,7 @@ func TestBrokenBuildShowsTasksAsTheyWere(t *testing.T) {
 	assert.True(t, v.Remembered)
 	assert.Equal(t, runner.Red, v.Tasks[0].State)
 	assert.Nil(t, v.Gap)
+	assert.Equal(t, "It doesn't compile", v.NotBuilt())
 	assert.Contains(t, v.Located(func(path string) string { return "here/" + filepath.Base(path) }), "here/main.go:3:15: undefined: x\n")
 
 	coursetest.Write(t, filepath.Join(s.Dir, "main_test.go"), "package main\n")
@@ -85,6 +128,7 @@ func TestBrokenModuleNamesWhatTakesItBack(t *testing.T) {
 	v := NewVerdict(s, state, run(t, s), false)
 	assert.Contains(t, v.Result.Build, "cannot load module")
 	assert.Equal(t, "git checkout -- here/go.mod", v.Mend(path))
+	assert.Equal(t, GoFailed, v.NotBuilt())
 }
 
 func TestHintsOpenOneByOneAndThenNoMore(t *testing.T) {

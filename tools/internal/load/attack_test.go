@@ -98,6 +98,111 @@ func TestAnAttackEndsWithItsContext(t *testing.T) {
 	require.Zero(t, s.Unsent)
 }
 
+// Queries a request are right only if no more requests come than are counted.
+func TestAsManyRequestsComeAsAreCounted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rate int
+		d    time.Duration
+		due  int
+	}{
+		{100, 200 * time.Millisecond, 20},
+		{10, 222 * time.Millisecond, 2}, // the third would be due at 300 ms
+		{10, 299 * time.Millisecond, 2},
+		{300, 111 * time.Millisecond, 33},
+		{1, 100 * time.Millisecond, 1}, // one comes always
+	} {
+		var came atomic.Int64
+		targeter := serve(t, func(http.ResponseWriter, *http.Request) { came.Add(1) })
+		s := attack(t.Context(), targeter, c.rate, c.d, false)
+		require.Equal(t, c.due, s.Due, "%d a second for %v", c.rate, c.d)
+		require.EqualValues(t, s.Due-s.Unsent, came.Load(), "%d a second for %v", c.rate, c.d)
+	}
+}
+
+func TestWhatAnEndingCutsOffIsNotCounted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var came atomic.Int64
+	targeter := serve(t, func(http.ResponseWriter, *http.Request) {
+		if came.Add(1) == 5 {
+			cancel()
+		}
+	})
+	s := attack(ctx, targeter, 200, time.Minute, false)
+	require.EqualValues(t, came.Load(), s.Due)
+}
+
+func TestInTimeIsOfAllThatWereDue(t *testing.T) {
+	t.Parallel()
+	ms := time.Millisecond
+	for name, c := range map[string]struct {
+		sample Sample
+		want   float64
+	}{
+		"none was due":            {Sample{}, 0},
+		"all":                     {Sample{Due: 2, Latencies: []time.Duration{ms, 99 * ms}}, 1},
+		"the target itself":       {Sample{Due: 2, Latencies: []time.Duration{100 * ms, 100 * ms}}, 1},
+		"a little later":          {Sample{Due: 2, Latencies: []time.Duration{100 * ms, 100*ms + 1}}, 0.5},
+		"failed, refused, unsent": {Sample{Due: 4, Failed: 1, Wrong: 1, Unsent: 1, Latencies: []time.Duration{ms}}, 0.25},
+	} {
+		require.Equal(t, c.want, c.sample.InTime(), name)
+	}
+}
+
+func TestQuantilesAreOfTheAnswered(t *testing.T) {
+	t.Parallel()
+	s := Sample{Due: 200, Failed: 100}
+	require.Zero(t, s.Quantile(0.5), "none was answered")
+	for n := range 100 {
+		s.Latencies = append(s.Latencies, time.Duration(n+1)*time.Millisecond)
+	}
+	require.Equal(t, 51*time.Millisecond, s.Quantile(0.5))
+	require.Equal(t, 100*time.Millisecond, s.Quantile(0.99))
+	require.Equal(t, 100*time.Millisecond, s.Quantile(1))
+}
+
+func TestARateHoldsAt99Percent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tries []float64
+		want  bool
+	}{
+		"just":                      {[]float64{0.99}, true},
+		"a second chance, taken":    {[]float64{0.98, 0.995}, true},
+		"a second chance, not":      {[]float64{0.98, 0.989}, false},
+		"the edge of a second look": {[]float64{0.9, 1}, true},
+		"clearly not":               {[]float64{0.899}, false},
+		"clearly not at last":       {[]float64{0.95, 0.5}, false},
+	} {
+		tried := 0
+		holds := holds(func() float64 { tried++; return c.tries[tried-1] })
+		require.Equal(t, c.want, holds, name)
+		require.Len(t, c.tries, tried, name)
+	}
+}
+
+func TestSlowRatesAreTriedForLonger(t *testing.T) {
+	t.Parallel()
+	m := &run{unit: time.Second}
+	require.Equal(t, time.Second, m.probe(1000))
+	require.Equal(t, time.Second, m.probe(30))
+	require.Equal(t, 2*time.Second, m.probe(15), "thirty requests")
+	require.Equal(t, 3*time.Second, m.probe(1), "not half a minute")
+}
+
+func TestTheSearchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	tried := 0
+	search(ctx, 100, func(int) bool {
+		tried++
+		cancel()
+		return true
+	})
+	require.Equal(t, 1, tried)
+}
+
 func TestSearchFindsTheSustainedRate(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 7, 100, 3000} {

@@ -2,19 +2,20 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/runner"
 )
 
 // Builder builds the APIs of a course into a folder of the course's own.
@@ -23,6 +24,8 @@ type Builder struct {
 	Root string
 	// Folder is for what is built, and for starters; Builder makes it.
 	Folder string
+	// Waiting is told each second what go does that takes longer, and "" once it goes on; it may be nil.
+	Waiting func(line string)
 }
 
 // CompileError says that an API doesn't compile.
@@ -113,15 +116,12 @@ func (b *Builder) build(ctx context.Context, s *course.Step, name, dir string, e
 	if v.Worker, err = course.Worker(dir); err != nil {
 		return v, err
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-o", v.Binary, ".")
-	command.Dir = dir
-	command.Env = append(os.Environ(), environment...)
-	output, err := command.CombinedOutput()
+	said, err := runner.Go(ctx, dir, environment, b.Waiting, "build", "-o", v.Binary, ".")
 	if ctx.Err() != nil {
 		return v, context.Cause(ctx)
 	}
 	if err != nil {
-		return v, &CompileError{name, string(output)}
+		return v, &CompileError{name, cmp.Or(said, err.Error())}
 	}
 	return v, nil
 }

@@ -4,7 +4,7 @@ import (
 	"os"
 
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/load/bare"
+	"example.com/boxoffice/tools/internal/load/ceiling"
 )
 
 // LimitScenario asks for one event again and again, so that a cache has it.
@@ -23,7 +23,7 @@ func Limit(solution Variant) ([]Variant, error) {
 		return nil, err
 	}
 	handler := func(name, kind string) Variant {
-		return Variant{Name: name, Binary: own, Args: []string{bare.Name, kind}, Migrator: solution.Binary}
+		return Variant{Name: name, Binary: own, Args: []string{ceiling.Name, kind}, Migrator: solution.Binary}
 	}
 	solution.Worker = ""
 	cached, uncached := solution, solution
@@ -31,8 +31,8 @@ func Limit(solution Variant) ([]Variant, error) {
 	uncached.Name, uncached.Against = "uncached", "bare+row"
 	uncached.Env = []string{"CACHE_TTL=1ms"}
 	return []Variant{
-		handler("bare", bare.Constant),
-		handler("bare+redis", bare.Redis), cached,
-		handler("bare+row", bare.Row), uncached,
+		handler("bare", ceiling.Constant),
+		handler("bare+redis", ceiling.Redis), cached,
+		handler("bare+row", ceiling.Row), uncached,
 	}, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
 )
 
 // Options are what Measure compares, and how.
@@ -72,7 +74,7 @@ func Measure(ctx context.Context, o Options) (*measurement.Report, error) {
 		}
 	}
 	return &measurement.Report{
-		Versions: versions(ctx, m.apis[0].bench),
+		Versions: versions(ctx, m.apis[0].servers),
 		Scenario: *o.Scenario, Figures: m.figures, Rounds: m.rounds,
 		Machine: machine(), Date: began, Took: time.Since(began),
 	}, nil
@@ -97,7 +99,7 @@ func (m *run) plan() {
 
 // count reads latencies and counts at the steady rate, through the taps.
 func (m *run) count(ctx context.Context) error {
-	var fleets []*fleet
+	var fleets []*running
 	defer func() {
 		for _, f := range fleets {
 			f.stop()
@@ -148,25 +150,15 @@ func (m *run) leaveOut(n int, err error) bool {
 }
 
 // steady is a round at the steady rate. What it counted is added to the figures.
-func (m *run) steady(ctx context.Context, f *fleet, figures *measurement.Figures) (*measurement.Round, error) {
-	postgres, redis := f.api.wires.Postgres.Stats(), f.api.wires.Redis.Stats()
+func (m *run) steady(ctx context.Context, f *running, figures *measurement.Figures) (*measurement.Round, error) {
+	postgres, redis := f.api.backing.Postgres.Stats(), f.api.backing.Redis.Stats()
 	sample, err := m.sample(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	before := float64(figures.Requests)
-	figures.Requests += sample.Due
-	figures.Failed += sample.Failed + sample.Unsent
-	figures.Wrong += sample.Wrong
-	figures.FirstBad = cmp.Or(figures.FirstBad, sample.FirstBad)
-	mean := func(old *float64, n int) { *old = (*old*before + float64(n)) / float64(figures.Requests) }
-	counted := f.api.wires.Postgres.Stats()
+	counted := f.api.backing.Postgres.Stats()
 	figures.Connections = counted.Connections
-	counted = counted.Since(postgres)
-	mean(&figures.Queries, counted.Queries)
-	mean(&figures.Rows, counted.Rows)
-	mean(&figures.Bytes, counted.Bytes+counted.Sent)
-	mean(&figures.Commands, f.api.wires.Redis.Stats().Since(redis).Commands)
+	tally(figures, sample, counted.Since(postgres), f.api.backing.Redis.Stats().Since(redis))
 	return &measurement.Round{
 		P50: milliseconds(sample.Quantile(0.50)),
 		P95: milliseconds(sample.Quantile(0.95)),
@@ -174,9 +166,26 @@ func (m *run) steady(ctx context.Context, f *fleet, figures *measurement.Figures
 	}, nil
 }
 
+// tally adds a sample to the figures, and what the taps counted meanwhile: for each request that
+// was sent, since one that never left costs nothing.
+func tally(figures *measurement.Figures, sample Sample, postgres pgtap.Stats, redis redistap.Stats) {
+	before := float64(figures.Sent())
+	figures.Requests += sample.Due
+	figures.Failed += sample.Failed + sample.Unsent
+	figures.Unsent += sample.Unsent
+	figures.Wrong += sample.Wrong
+	figures.FirstBad = cmp.Or(figures.FirstBad, sample.FirstBad)
+	sent := float64(max(figures.Sent(), 1))
+	mean := func(old *float64, n int) { *old = (*old*before + float64(n)) / sent }
+	mean(&figures.Queries, postgres.Queries)
+	mean(&figures.Rows, postgres.Rows)
+	mean(&figures.Bytes, postgres.Bytes+postgres.Sent)
+	mean(&figures.Commands, redis.Commands)
+}
+
 // sample lets requests come at the steady rate: for some units, or as long as a deployment
 // takes.
-func (m *run) sample(ctx context.Context, f *fleet) (Sample, error) {
+func (m *run) sample(ctx context.Context, f *running) (Sample, error) {
 	if m.Scenario.Deploy == 0 {
 		return f.attack(ctx, m.Scenario.Steady, steadyUnits*m.unit, false), ctx.Err()
 	}
@@ -195,16 +204,17 @@ func (m *run) sample(ctx context.Context, f *fleet) (Sample, error) {
 const longestDeployment = 2 * time.Minute
 
 // use adds what the operating system says that a fleet used.
-func use(figures *measurement.Figures, f *fleet) {
-	figures.CPU = milliseconds(f.used) / float64(max(figures.Requests, 1))
-	figures.Memory = float64(f.memory) / (1 << 20)
+func use(figures *measurement.Figures, f *running) {
+	cpu, memory := f.used()
+	figures.CPU = milliseconds(cpu) / float64(max(figures.Sent(), 1))
+	figures.Memory = float64(memory) / (1 << 20)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // sustained finds the rate that each API sustains, without taps.
 func (m *run) sustained(ctx context.Context) error {
-	var fleets []*fleet
+	var fleets []*running
 	defer func() {
 		for _, f := range fleets {
 			f.stop()
@@ -237,7 +247,7 @@ func (m *run) sustained(ctx context.Context) error {
 
 // guess is about the rate that an API sustains: a part of what it gives a few clients who
 // don't pause. It warms it, too.
-func (m *run) guess(ctx context.Context, f *fleet) int {
+func (m *run) guess(ctx context.Context, f *running) int {
 	const part = 0.6
 	n, took := flood(ctx, f.api.mix.targeter(f.address, f.api.tokens), m.unit)
 	return max(int(part*float64(n)/took.Seconds()), 1)
@@ -284,16 +294,28 @@ func search(ctx context.Context, near int, sustains func(rate int) bool) int {
 // fewest is how many requests a probe has at least: of fewer, one that is late decides.
 const fewest = 30
 
-// sustains tries a rate. One failure that isn't a clear one gets a second chance: the
-// machine may have been busy with something else.
-func (m *run) sustains(ctx context.Context, f *fleet, rate int) bool {
-	d := max(m.unit, min(time.Duration(fewest)*time.Second/time.Duration(rate), 3*m.unit))
+// sustains tries a rate.
+func (m *run) sustains(ctx context.Context, f *running, rate int) bool {
+	return holds(func() float64 {
+		s := f.attack(ctx, rate, m.probe(rate), true)
+		return s.InTime()
+	})
+}
+
+// probe is how long a rate is tried.
+func (m *run) probe(rate int) time.Duration {
+	return max(m.unit, min(fewest*time.Second/time.Duration(rate), 3*m.unit))
+}
+
+// holds decides by the part of the requests that a try served in time. One failure that isn't a
+// clear one gets a second chance: the machine may have been busy with something else.
+func holds(try func() float64) bool {
 	for range 2 {
-		s := f.attack(ctx, rate, d, true)
-		if s.InTime() >= measurement.Served {
+		inTime := try()
+		if inTime >= measurement.Served {
 			return true
 		}
-		if s.InTime() < clearly {
+		if inTime < clearly {
 			return false
 		}
 	}

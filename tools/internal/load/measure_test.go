@@ -10,7 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/load/bare"
+	"example.com/boxoffice/tools/internal/load/ceiling"
+	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/pgtap"
+	"example.com/boxoffice/tools/internal/redistap"
 )
 
 // handler is one of the smallest APIs, made of this test binary.
@@ -20,7 +23,7 @@ func handler(t *testing.T, kind string) Variant {
 	require.NoError(t, err)
 	schema, err := filepath.Abs("../seed/testdata/schema.sql")
 	require.NoError(t, err)
-	return Variant{Name: kind, Binary: own, Args: []string{bare.Name, kind}, Env: []string{"SCHEMA=" + schema}}
+	return Variant{Name: kind, Binary: own, Args: []string{ceiling.Name, kind}, Env: []string{"SCHEMA=" + schema}}
 }
 
 func looks() *course.Scenario {
@@ -34,12 +37,12 @@ func TestMeasureCountsAndFindsRates(t *testing.T) {
 	t.Parallel()
 	report, err := Measure(t.Context(), Options{
 		Scenario: looks(), Budget: time.Second,
-		Variants: []Variant{handler(t, bare.Row), handler(t, bare.Redis)},
+		Variants: []Variant{handler(t, ceiling.Row), handler(t, ceiling.Redis)},
 	})
 	require.NoError(t, err)
 	require.Equal(t, 3, report.Rounds)
-	queries := map[string]float64{bare.Row: 1, bare.Redis: 0}
-	commands := map[string]float64{bare.Row: 0, bare.Redis: 1}
+	queries := map[string]float64{ceiling.Row: 1, ceiling.Redis: 0}
+	commands := map[string]float64{ceiling.Row: 0, ceiling.Redis: 1}
 	for _, f := range report.Figures {
 		require.Len(t, f.Rounds, 3)
 		require.Equal(t, 60, f.Requests, "a hundred a second, for 3 rounds of 0.2 s")
@@ -54,13 +57,13 @@ func TestMeasureCountsAndFindsRates(t *testing.T) {
 			require.LessOrEqual(t, r.P50, r.P99)
 		}
 	}
-	require.Contains(t, report.Versions, "PostgreSQL ")
+	require.Regexp(t, `^Go 1\.\d+\S*, PostgreSQL \d+\S*, .*Redis`, report.Versions)
 	require.NotEmpty(t, report.Machine)
 }
 
 func TestAnAPIThatDoesNotComeUpIsQuoted(t *testing.T) {
 	t.Parallel()
-	broken := handler(t, bare.Row)
+	broken := handler(t, ceiling.Row)
 	broken.Name, broken.Args = "yours", []string{"broken"}
 	_, err := Measure(t.Context(), Options{Scenario: looks(), Variants: []Variant{broken}})
 	var down *StartError
@@ -69,13 +72,54 @@ func TestAnAPIThatDoesNotComeUpIsQuoted(t *testing.T) {
 	require.ErrorContains(t, err, "no such table: tickets")
 }
 
+func TestCountsAreOfTheRequestsThatWereSent(t *testing.T) {
+	t.Parallel()
+	f := &measurement.Figures{}
+	tally(f, Sample{Due: 22}, pgtap.Stats{Queries: 22 * 51, Rows: 2200, Bytes: 1500, Sent: 700}, redistap.Stats{Commands: 44})
+	require.Equal(t, 22, f.Requests)
+	require.Equal(t, []float64{51, 100, 100, 2}, []float64{f.Queries, f.Rows, f.Bytes, f.Commands})
+
+	// Of the next ones, half fail, and cost as much; others never leave, and cost nothing.
+	bad := Sample{Due: 20, Failed: 7, Wrong: 3, Unsent: 12, FirstBad: "GET /events: 503"}
+	tally(f, bad, pgtap.Stats{Queries: 8 * 51}, redistap.Stats{})
+	require.Equal(t, []int{42, 19, 12, 3, 30}, []int{f.Requests, f.Failed, f.Unsent, f.Wrong, f.Sent()})
+	require.InDelta(t, 51, f.Queries, 1e-9, "of 30 requests")
+	require.InDelta(t, 44.0/30, f.Commands, 1e-9)
+
+	tally(f, Sample{Due: 1, FirstBad: "GET /events: 500"}, pgtap.Stats{}, redistap.Stats{})
+	require.Equal(t, "GET /events: 503", f.FirstBad)
+
+	nothing := &measurement.Figures{}
+	tally(nothing, Sample{Due: 3, Unsent: 3}, pgtap.Stats{}, redistap.Stats{})
+	require.Zero(t, nothing.Queries, "and not one that JSON doesn't know")
+}
+
+func TestTheBudgetMakesTheUnit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		budget   time.Duration
+		variants int
+		want     time.Duration
+	}{
+		"a minute for two": {54 * time.Second, 2, time.Second},
+		"for three":        {81 * time.Second, 3, time.Second},
+		"an hour":          {time.Hour, 2, 2 * time.Second},
+		"a moment":         {time.Second, 2, shortestUnit},
+	} {
+		m := &run{Options: Options{Budget: c.budget, Variants: make([]Variant, c.variants)}}
+		m.plan()
+		require.Equal(t, c.want, m.unit, name)
+		require.Equal(t, 3, m.rounds, name)
+	}
+}
+
 func TestMeasureEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := time.Now()
 	_, err := Measure(ctx, Options{
-		Scenario: looks(), Budget: time.Hour, Variants: []Variant{handler(t, bare.Constant)},
+		Scenario: looks(), Budget: time.Hour, Variants: []Variant{handler(t, ceiling.Constant)},
 		Progress: func(string) { cancel() },
 	})
 	require.ErrorIs(t, err, context.Canceled)

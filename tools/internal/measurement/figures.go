@@ -24,7 +24,8 @@ type Round struct {
 	P99 float64 `json:"p99_ms"`
 }
 
-// Figures are what was measured of one API. Counts are of one request, on average.
+// Figures are what was measured of one API. Counts are of one request that was sent, on
+// average.
 type Figures struct {
 	Name string `json:"name"`
 	// Against is the name of the API that it is compared with; "" for none.
@@ -36,6 +37,8 @@ type Figures struct {
 	Failed   int    `json:"failed"`
 	Wrong    int    `json:"wrong"`
 	FirstBad string `json:"first_bad,omitempty"`
+	// Unsent of the Failed never left, since all clients still waited.
+	Unsent int `json:"unsent,omitempty"`
 	// Queries, Rows and Bytes went over the wire to PostgreSQL, for a request.
 	Queries float64 `json:"queries"`
 	Rows    float64 `json:"rows"`
@@ -49,6 +52,9 @@ type Figures struct {
 	// Memory is the largest resident set of an instance, in MiB.
 	Memory float64 `json:"memory_mib"`
 }
+
+// Sent is how many requests came to the API.
+func (f *Figures) Sent() int { return f.Requests - f.Unsent }
 
 // SustainedRate is the median of the rounds' rates.
 func (f *Figures) SustainedRate() float64 { return f.median((*Round).sustained) }

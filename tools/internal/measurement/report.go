@@ -25,6 +25,8 @@ type Report struct {
 	Command  string          `json:"command"`
 	Date     time.Time       `json:"date"`
 	Took     time.Duration   `json:"took"`
+	// Busy says that the machine had much else to do when the measurement began; "" when it hadn't.
+	Busy string `json:"busy,omitempty"`
 }
 
 // column is a figure that a scenario may name in its columns.
@@ -294,6 +296,9 @@ func grouped(v float64) string {
 
 // notes say how the figures came about, and what to think of them.
 func (r *Report) notes() (lines []string) {
+	if r.Busy != "" {
+		lines = append(lines, r.Busy)
+	}
 	for _, f := range r.Figures {
 		if f.Failed+f.Wrong > 0 && r.Scenario.Deploy == 0 {
 			lines = append(lines, fmt.Sprintf("%s failed %d and refused %d of %d requests; the first: %s", subject(f.Name), f.Failed, f.Wrong, f.Requests, f.FirstBad))

@@ -151,3 +151,11 @@ func TestChartsAreMadeOfTheHeadline(t *testing.T) {
 	_, err = (&Report{Step: "x"}).Chart()
 	require.ErrorContains(t, err, "no figure to draw")
 }
+
+func TestReportOfABusyMachineSaysSo(t *testing.T) {
+	t.Parallel()
+	r := example()
+	require.NotContains(t, r.String(), "busy")
+	r.Busy = "This machine is busy: it was."
+	require.Contains(t, r.String(), "\n  This machine is busy: it was.\n")
+}

@@ -222,6 +222,37 @@ func (c Change) name() string {
 	return c.Old
 }
 
+// Hunks are the change's parts, each a change of its own, against the file before all of
+// them.
+func (c Change) Hunks() []Change {
+	var parts []Change
+	for _, h := range c.hunks {
+		parts = append(parts, Change{c.Old, c.New, []hunk{h}})
+	}
+	return parts
+}
+
+// Touched are the lines of the old file, counted from 1, that the change removes, or before
+// which it adds some.
+func (c Change) Touched() []int {
+	var touched []int
+	for _, h := range c.hunks {
+		at := h.start() + 1
+		for _, l := range h.lines {
+			if l[0] != ' ' {
+				touched = append(touched, at)
+			}
+			if l[0] != '+' {
+				at++
+			}
+		}
+	}
+	return touched
+}
+
+// In is the change made in another file.
+func (c Change) In(name string) Change { return Change{name, name, c.hunks} }
+
 // ApplyTo changes one file of a folder. The folder stays as it is when an error comes.
 func (c Change) ApplyTo(files map[string][]byte) error { return c.applyTo(files, exactly) }
 
@@ -291,7 +322,7 @@ func exactly(old, lines []string, least, named int) (int, error) {
 
 // nearest looks above and below, farther and farther away.
 func nearest(old, lines []string, least, named int) (int, error) {
-	for distance := 0; distance <= len(old); distance++ {
+	for distance := 0; distance <= max(len(old), named); distance++ {
 		for _, at := range []int{named - distance, named + distance} {
 			if at, err := exactly(old, lines, least, at); err == nil {
 				return at, nil

@@ -97,3 +97,23 @@ func TestOlderPatchFindsItsPlace(t *testing.T) {
 	assert.Equal(t, folder("x", "0\n0\na\nb\nnew\nc\nd\ne\nF\n", "y", "made\n"), files)
 	assert.ErrorContains(t, changes[0].ApplyNear(folder("x", "a\nc\nb\n")), `is not "b"`)
 }
+
+func TestHunksGoWhereTheirLinesWentTo(t *testing.T) {
+	changes, err := Parse("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -9,2 +9,2 @@\n c\n-d\n+D\n")
+	require.NoError(t, err)
+	files := folder("x", "a\nb\n", "y", "0\nc\nd\n")
+	hunks := changes[0].Hunks()
+	require.Len(t, hunks, 2)
+	require.NoError(t, hunks[0].ApplyNear(files))
+	require.Error(t, hunks[1].ApplyNear(files), "its lines are elsewhere now")
+	require.NoError(t, hunks[1].In("y").ApplyNear(files))
+	assert.Equal(t, folder("x", "A\nb\n", "y", "0\nc\nD\n"), files)
+}
+
+func TestTouchedAreOldLines(t *testing.T) {
+	changes, err := Parse("--- a/f\n+++ b/f\n@@ -3,3 +3,4 @@\n three\n-four\n+4\n+4b\n five\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+one\n")
+	require.NoError(t, err)
+	require.Len(t, changes, 2)
+	assert.Equal(t, []int{4, 5, 5}, changes[0].Touched())
+	assert.Equal(t, []int{1}, changes[1].Touched())
+}

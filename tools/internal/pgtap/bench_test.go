@@ -9,7 +9,7 @@ import (
 
 // BenchmarkOverhead compares the way through the tap with the way past it.
 func BenchmarkOverhead(b *testing.B) {
-	direct, err := sql.Open("postgres", postgres.URL("postgres"))
+	direct, err := sql.Open("postgres", pg.URL("postgres"))
 	require.NoError(b, err)
 	defer direct.Close()
 	_, tapped := start(b, "")

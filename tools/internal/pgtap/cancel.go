@@ -1,9 +1,11 @@
 package pgtap
 
 import (
+	"context"
 	"io"
-	"net"
 	"time"
+
+	"example.com/boxoffice/tools/internal/fault"
 )
 
 // queryCanceled is the SQLSTATE of a statement that was cancelled.
@@ -15,8 +17,8 @@ const queryCanceled = "57014"
 // PostgreSQL forgets a cancel that comes before it has begun the statement, and the client's two
 // connections race. So that no test depends on who wins, the tap repeats a cancel for as long as the
 // statement that it was for goes on.
-func (t *Tap) relayCancel(client net.Conn, request startup) {
-	if !t.lingerCancel() {
+func (t *Tap) relayCancel(client *fault.Conn, request startup) {
+	if t.lingerCancel() != nil {
 		return
 	}
 	st, held := t.cancelHeld(request.key())
@@ -27,7 +29,7 @@ func (t *Tap) relayCancel(client net.Conn, request startup) {
 	t.freeReply(request.key())
 	client.Close()
 	for pause := 20 * time.Millisecond; t.goesOn(request.key(), st); pause = min(2*pause, time.Second) {
-		if !t.sleep(pause) {
+		if fault.Sleep(t.link.Context(), pause) != nil {
 			return
 		}
 		if t.goesOn(request.key(), st) {
@@ -42,7 +44,8 @@ func (t *Tap) sendCancel(request startup) {
 	if err != nil {
 		return
 	}
-	defer t.drop(server)
+	defer server.Close()
+	defer context.AfterFunc(t.link.Context(), func() { server.Close() })()
 	if _, err := server.Write(request.raw); err != nil {
 		return
 	}
@@ -68,7 +71,7 @@ func (t *Tap) cancelHeld(key string) (st *Statement, held bool) {
 		return r.statement, false
 	}
 	r.cancelled = true
-	close(s.requestHold.cancelled)
+	s.requestHold.free()
 	s.requestHold = nil
 	return r.statement, true
 }
@@ -78,7 +81,7 @@ func (t *Tap) freeReply(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s := t.keys[key]; s != nil && s.replyHold != nil {
-		close(s.replyHold.cancelled)
+		s.replyHold.free()
 		s.replyHold = nil
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/fault"
 	"example.com/boxoffice/tools/internal/pgtap"
 )
 
@@ -26,7 +27,7 @@ func exec(ctx context.Context, db *sql.DB, query string, args ...any) <-chan err
 // table makes a table for one test, past the tap, and returns a count of its rows.
 func table(t *testing.T, name string) (count func() int) {
 	t.Helper()
-	db, err := sql.Open("postgres", postgres.URL("postgres"))
+	db, err := sql.Open("postgres", pg.URL("postgres"))
 	require.NoError(t, err)
 	_, err = db.Exec("DROP TABLE IF EXISTS " + name + "; CREATE TABLE " + name + " (id int)")
 	require.NoError(t, err)
@@ -238,7 +239,7 @@ func TestClientThatLeavesAGateIsSeenToLeave(t *testing.T) {
 func TestCutBeforeLeavesNothingDone(t *testing.T) {
 	count := table(t, "cut_before")
 	tap, db := start(t, "")
-	cut := tap.CutAt(2, pgtap.Before, pgtap.Writes("cut_before"))
+	cut := tap.CutAt(2, fault.Before, pgtap.Writes("cut_before"))
 	tx, err := db.Begin()
 	require.NoError(t, err)
 	_, err = tx.Exec("INSERT INTO cut_before VALUES (1)")
@@ -246,7 +247,7 @@ func TestCutBeforeLeavesNothingDone(t *testing.T) {
 	_, err = tx.Exec("INSERT INTO cut_before VALUES (2)")
 	require.Error(t, err)
 	reached(t, cut.Reached())
-	st, ok := cut.Statement()
+	st, ok := cut.At()
 	assert.True(t, ok)
 	assert.Equal(t, "INSERT INTO cut_before VALUES (2)", st.SQL)
 	assert.Zero(t, count())
@@ -260,7 +261,7 @@ func TestCutAfterLeavesItDone(t *testing.T) {
 			conn, err := db.Conn(within(t))
 			require.NoError(t, err)
 			defer conn.Close()
-			cut := tap.CutAt(1, pgtap.After, pgtap.Writes("cut_after"))
+			cut := tap.CutAt(1, fault.After, pgtap.Writes("cut_after"))
 			query := "INSERT INTO cut_after VALUES (1)"
 			if args != nil {
 				query = "INSERT INTO cut_after VALUES ($1)"
@@ -268,7 +269,7 @@ func TestCutAfterLeavesItDone(t *testing.T) {
 			_, err = conn.ExecContext(within(t), query, args...)
 			require.Error(t, err)
 			reached(t, cut.Reached())
-			st, _ := cut.Statement()
+			st, _ := cut.At()
 			assert.Equal(t, "INSERT 0 1", st.Tag)
 			assert.Equal(t, 1, count(), "committed, though the API can't know")
 		})
@@ -281,13 +282,13 @@ func TestCutAfterWaitsForTheCommit(t *testing.T) {
 	count := table(t, "cut_sync")
 	tap := newTap(t)
 	c := dial(t, tap)
-	cut := tap.CutAt(1, pgtap.After, pgtap.Writes("cut_sync"))
+	cut := tap.CutAt(1, fault.After, pgtap.Writes("cut_sync"))
 	c.send(statement("INSERT INTO cut_sync VALUES (1)"), flush())
 	eventually(t, "it is complete", func() bool {
 		all := tap.Statements()
 		return len(all) == 1 && all[0].Done
 	})
-	_, fallen := cut.Statement()
+	_, fallen := cut.At()
 	assert.False(t, fallen)
 	assert.Zero(t, count())
 	c.send(syncNow())
@@ -298,7 +299,7 @@ func TestCutAfterWaitsForTheCommit(t *testing.T) {
 func TestCutAfterCommit(t *testing.T) {
 	count := table(t, "cut_commit")
 	tap, db := start(t, "")
-	tap.CutAt(1, pgtap.After, pgtap.Verb("COMMIT"))
+	tap.CutAt(1, fault.After, pgtap.Verb("COMMIT"))
 	tx, err := db.Begin()
 	require.NoError(t, err)
 	_, err = tx.Exec("INSERT INTO cut_commit VALUES (1)")
@@ -309,10 +310,10 @@ func TestCutAfterCommit(t *testing.T) {
 
 func TestStoppedCutDoesNotFall(t *testing.T) {
 	tap, db := start(t, "")
-	cut := tap.CutAt(1, pgtap.Before, pgtap.Any)
+	cut := tap.CutAt(1, fault.Before, pgtap.Any)
 	cut.Stop()
 	require.NoError(t, db.Ping())
-	_, ok := cut.Statement()
+	_, ok := cut.At()
 	assert.False(t, ok)
 }
 
@@ -373,7 +374,7 @@ func TestCancelThatOvertakesItsStatementIsNotLost(t *testing.T) {
 	var shut sync.Mutex
 	first := true
 	tap, err := pgtap.New(func() (net.Conn, error) {
-		conn, err := postgres.Dial()
+		conn, err := pg.Dial()
 		if first && err == nil {
 			first = false
 			return lateConn{conn, &shut}, nil
@@ -411,48 +412,49 @@ func TestCancelOfADelayedStatementComesBehindIt(t *testing.T) {
 func TestStallFreezesEverything(t *testing.T) {
 	tap, db := start(t, "")
 	require.NoError(t, db.Ping())
-	release := tap.Stall()
+	resume := tap.Stall()
 	again := tap.Stall()
 	old, fresh := exec(t.Context(), db, "SELECT 1"), exec(t.Context(), db, "SELECT 2")
 	eventually(t, "one is sent, one connects", func() bool {
 		return tap.Stats().Connections == 2 && len(tap.Running()) == 1
 	})
-	release()
+	resume()
 	assert.Zero(t, tap.Stats().Rows)
 	again()
 	require.NoError(t, <-old)
 	require.NoError(t, <-fresh)
 }
 
-func TestRefuseTurnsNewConnectionsAway(t *testing.T) {
+func TestServerThatIsDownIsNotThere(t *testing.T) {
 	tap, db := start(t, "")
 	conn, err := db.Conn(within(t))
 	require.NoError(t, err)
 	defer conn.Close()
-	tap.Refuse(true)
+	up := tap.Down()
+	require.Error(t, conn.PingContext(within(t)), "open connections are cut")
 	require.Error(t, db.Ping())
-	require.NoError(t, conn.PingContext(within(t)), "open ones stay")
 	assert.Positive(t, tap.Stats().Refused)
 	assert.Equal(t, 1, tap.Stats().Connections)
-	tap.Refuse(false)
+	up()
 	require.NoError(t, db.Ping())
 }
 
-func TestRefuseWithSaysWhy(t *testing.T) {
+func TestRefuseSaysWhy(t *testing.T) {
 	tap, db := start(t, "")
 	conn, err := db.Conn(within(t))
 	require.NoError(t, err)
 	defer conn.Close()
-	tap.RefuseWith("53300", "sorry, too many clients already")
-	var refusal *pq.Error
-	require.ErrorAs(t, db.Ping(), &refusal)
-	assert.Equal(t, "FATAL", refusal.Severity)
-	assert.EqualValues(t, "53300", refusal.Code)
-	assert.Equal(t, "sorry, too many clients already", refusal.Message)
+	refusal := tap.Refuse("53300", "sorry, too many clients already")
+	var fatal *pq.Error
+	require.ErrorAs(t, db.Ping(), &fatal)
+	assert.Equal(t, "FATAL", fatal.Severity)
+	assert.EqualValues(t, "53300", fatal.Code)
+	assert.Equal(t, "sorry, too many clients already", fatal.Message)
 	require.NoError(t, conn.PingContext(within(t)), "open ones stay")
+	assert.Equal(t, 1, refusal.Hits())
 	assert.Equal(t, 1, tap.Stats().Refused)
 	assert.Equal(t, 1, tap.Stats().Connections)
-	tap.RefuseWith("", "")
+	refusal.Stop()
 	require.NoError(t, db.Ping())
 }
 

@@ -2,52 +2,30 @@ package pgtap
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"time"
 
-	"example.com/boxoffice/tools/internal/peer"
+	"example.com/boxoffice/tools/internal/fault"
 )
 
-// Delay makes each round trip take d longer, new connections and cancel requests included: the
-// database is in another building. Zero ends it.
-func (t *Tap) Delay(d time.Duration) { t.delay.Store(int64(d)) }
-
-// Refuse resets new connections until it is called with false. Those that are open stay.
-func (t *Tap) Refuse(refuse bool) { t.refuse.Store(refuse) }
-
-// RefuseWith answers new connections with a FATAL error, until it is called with an empty code. A
-// server that has no connection left says 53300, one that still starts says 57P03. Those that are
-// open stay.
-func (t *Tap) RefuseWith(code, text string) {
-	if code == "" {
-		t.fatal.Store(nil)
-		return
-	}
-	fatal := errorResponse("FATAL", code, text)
-	t.fatal.Store(&fatal)
+// Refuse answers new connections with a FATAL error, until it is stopped. A server that has no
+// connection left says 53300, one that still starts says 57P03. Those that are open stay.
+func (t *Tap) Refuse(code, text string) *fault.Refusal {
+	everybody := func(startup) bool { return true }
+	return t.refusals.Refuse(everybody, errorResponse("FATAL", code, text))
 }
 
-// refuseWith answers a client that has said who it is, and reports whether it is refused.
-func (t *Tap) refuseWith(client net.Conn) bool {
-	fatal := t.fatal.Load()
-	if fatal == nil {
-		return false
+// refuse answers a client that has said who it is, and reports whether it is refused.
+func (t *Tap) refuse(client *fault.Conn, first startup) bool {
+	fatal, refused := t.refusals.For(first)
+	if refused {
+		t.countRefused()
+		client.Write(fatal)
 	}
-	t.countRefused()
-	client.Write(*fatal)
-	return true
-}
-
-// turnAway resets a connection, as a port does that nobody listens on.
-func (t *Tap) turnAway(client net.Conn) {
-	if tcp, ok := client.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
-	}
-	client.Close()
-	t.countRefused()
+	return refused
 }
 
 func (t *Tap) countRefused() {
@@ -56,91 +34,51 @@ func (t *Tap) countRefused() {
 	t.counts.Refused++
 }
 
-// barrier stops everything until it is lifted.
-type barrier struct {
-	lifting sync.Once
-	lifted  chan struct{}
-	behind  *barrier
-}
-
-// Stall freezes everything that passes, cancel requests included, until release is called: the
-// database answers no more, and doesn't hang up either. Connections are still accepted.
-func (t *Tap) Stall() (release func()) {
-	b := &barrier{lifted: make(chan struct{}), behind: t.stall.Load()}
-	for !t.stall.CompareAndSwap(b.behind, b) {
-		b.behind = t.stall.Load()
-	}
-	return func() {
-		t.stall.CompareAndSwap(b, b.behind)
-		b.lifting.Do(func() { close(b.lifted) })
-	}
-}
-
 // linger waits for as long as the faults of the moment demand of a message from the client.
 func (s *session) linger(m *stream, roundTrip bool) error {
-	for b := s.tap.stall.Load(); b != nil; b = b.behind {
-		if err := s.watchful(m, b.lifted, nil); err != nil {
+	link := s.tap.link
+	if link.Stalled() {
+		if err := s.watchful(m, link.AwaitResume); err != nil {
 			return err
 		}
 	}
-	d := time.Duration(s.tap.delay.Load())
-	if !roundTrip || d <= 0 {
+	if !roundTrip || !link.Delayed() {
 		return nil
 	}
-	over := make(chan struct{})
-	timer := time.AfterFunc(d, func() { close(over) })
-	defer timer.Stop()
-	return s.watchful(m, over, nil)
+	return s.watchful(m, link.AwaitDelay)
 }
 
 // lingerReply does the same for a message from the server.
 func (s *session) lingerReply(m *stream) error {
-	for b := s.tap.stall.Load(); b != nil; b = b.behind {
-		if err := s.pause(m, b.lifted, nil); err != nil {
-			return err
-		}
+	link := s.tap.link
+	if !link.Stalled() {
+		return nil
 	}
-	return nil
+	return s.pause(m, link.AwaitResume)
 }
 
-// lingerCancel does the same for a cancel request. It reports false when the tap is closed first.
-func (t *Tap) lingerCancel() bool {
-	for b := t.stall.Load(); b != nil; b = b.behind {
-		select {
-		case <-b.lifted:
-		case <-t.quit:
-			return false
-		}
+// lingerCancel does the same for a cancel request. It fails when the tap is closed first.
+func (t *Tap) lingerCancel() error {
+	if err := t.link.AwaitResume(t.link.Context()); err != nil {
+		return err
 	}
-	return t.sleep(time.Duration(t.delay.Load()))
-}
-
-// sleep reports false when the tap is closed before d is over.
-func (t *Tap) sleep(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-t.quit:
-		return false
-	}
+	return t.link.AwaitDelay(t.link.Context())
 }
 
 // watchful pauses like pause, and fails when the client has hung up meanwhile: whatever was sent by
 // one that is gone when the pause is over stays here.
-func (s *session) watchful(m *stream, over, cancelled <-chan struct{}) error {
+func (s *session) watchful(m *stream, wait func(context.Context) error) error {
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
 		s.watch(m)
 	}()
-	err := s.pause(m, over, cancelled)
+	err := s.pause(m, wait)
 	s.client.SetReadDeadline(time.Unix(1, 0))
 	<-looked
 	s.client.SetReadDeadline(time.Time{})
 	if err == nil && s.left(m) {
-		s.close()
+		s.client.Close()
 		return net.ErrClosed
 	}
 	return err
@@ -156,7 +94,7 @@ func (s *session) watch(m *stream) {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, bufio.ErrBufferFull):
 			return
 		default:
-			s.close()
+			s.client.Close()
 			return
 		}
 	}
@@ -165,7 +103,7 @@ func (s *session) watch(m *stream) {
 // left reports whether the client has hung up by now, be it behind messages that are still to be read.
 func (s *session) left(m *stream) bool {
 	for {
-		data, gone := peer.Look(s.client)
+		data, gone := s.client.Look()
 		if gone || !data || m.r.Buffered() == m.r.Size() {
 			return gone
 		}
@@ -173,17 +111,10 @@ func (s *session) left(m *stream) bool {
 	}
 }
 
-// pause waits until one of the channels is closed. It fails when the session ends first.
-func (s *session) pause(m *stream, over, cancelled <-chan struct{}) error {
+// pause waits as wait does. It fails when the session ends first.
+func (s *session) pause(m *stream, wait func(context.Context) error) error {
 	if err := m.w.Flush(); err != nil {
 		return err
 	}
-	select {
-	case <-over:
-		return nil
-	case <-cancelled:
-		return nil
-	case <-s.closed:
-		return net.ErrClosed
-	}
+	return wait(s.client.Context())
 }

@@ -1,6 +1,10 @@
 package pgtap
 
-import "slices"
+import (
+	"slices"
+
+	"example.com/boxoffice/tools/internal/fault"
+)
 
 // pipeline is what a client has asked and the server has yet to answer. The server answers in the
 // order of the questions, so the reply that comes belongs to the first of the queue.
@@ -30,13 +34,13 @@ type portal struct {
 // request is one message that the server answers.
 type request struct {
 	kind      byte
-	prepared  *prepared  // of Parse and Describe
-	portal    *portal    // of Bind and Execute
-	statement *Statement // of Query and Execute
-	starts    bool       // the statement begins with this request
-	rest      []string   // of Query: the statements that follow
-	cancelled bool       // at a gate, before the server saw it
-	cut       *Cut       // cut the connection in place of the answer
+	prepared  *prepared             // of Parse and Describe
+	portal    *portal               // of Bind and Execute
+	statement *Statement            // of Query and Execute
+	starts    bool                  // the statement begins with this request
+	rest      []string              // of Query: the statements that follow
+	cancelled bool                  // at a gate, before the server saw it
+	cut       *fault.Cut[Statement] // cut the connection in place of the answer
 }
 
 // ends reports whether the server answers the request with ReadyForQuery.

@@ -1,5 +1,7 @@
 package pgtap
 
+import "example.com/boxoffice/tools/internal/fault"
+
 // replies carries what the server sends to the client.
 func (s *session) replies(m *stream) {
 	for {
@@ -40,8 +42,8 @@ func (s *session) reply(m *stream, kind byte, n int) error {
 		return m.pass(n)
 	}
 	if kind == msgReadyForQuery {
-		s.close()
-		s.cut.fall(s.cutStatement)
+		s.client.Close()
+		s.cut.Fall(s.cutStatement)
 		return errCut
 	}
 	return m.discard(n)
@@ -58,7 +60,7 @@ func tells(kind byte) bool {
 
 // ending is what is to be done about the end of a statement.
 type ending struct {
-	cut         *Cut
+	cut         *fault.Cut[Statement]
 	statement   Statement // for the cut
 	replacement []byte    // for the reply
 }

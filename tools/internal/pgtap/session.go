@@ -4,20 +4,18 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
+
+	"example.com/boxoffice/tools/internal/fault"
 )
 
 // session is one connection of the API's, with its counterpart at the server.
 type session struct {
-	tap     *Tap
-	id      int
-	client  net.Conn
-	server  atomic.Pointer[net.Conn]
-	closing sync.Once
-	closed  chan struct{}
+	tap    *Tap
+	id     int
+	client *fault.Conn
 
 	// For the goroutine of replies alone: a cut that is due, so the client hears no more.
-	cut          *Cut
+	cut          *fault.Cut[Statement]
 	cutStatement Statement
 
 	// Guarded by tap.mu.
@@ -30,7 +28,7 @@ type session struct {
 }
 
 // open counts a connection whose handshake has begun.
-func (t *Tap) open(client net.Conn) *session {
+func (t *Tap) open(client *fault.Conn) *session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Connections++
@@ -40,7 +38,6 @@ func (t *Tap) open(client net.Conn) *session {
 		tap:    t,
 		id:     t.counts.Connections,
 		client: client,
-		closed: make(chan struct{}),
 		pipeline: pipeline{
 			prepared: map[string]*prepared{},
 			portals:  map[string]*portal{},
@@ -51,7 +48,7 @@ func (t *Tap) open(client net.Conn) *session {
 }
 
 func (t *Tap) finish(s *session) {
-	s.close()
+	s.client.Close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Open--
@@ -61,17 +58,6 @@ func (t *Tap) finish(s *session) {
 	}
 }
 
-// close ends the session from any goroutine.
-func (s *session) close() {
-	s.closing.Do(func() {
-		close(s.closed)
-		s.client.Close()
-		if server := s.server.Load(); server != nil {
-			(*server).Close()
-		}
-	})
-}
-
 // run carries the session's messages both ways until either side closes.
 func (s *session) run(first startup) {
 	requests := newStream(s.client, io.Discard)
@@ -79,15 +65,15 @@ func (s *session) run(first startup) {
 	if err != nil {
 		return
 	}
-	defer s.tap.drop(server)
+	defer server.Close()
 	var replies sync.WaitGroup
 	replies.Go(func() {
-		defer s.close()
+		defer s.client.Close()
 		s.replies(newStream(server, s.client))
 	})
 	requests.w.Reset(server)
 	s.requests(requests)
-	s.close()
+	s.client.Close()
 	replies.Wait()
 }
 
@@ -107,19 +93,12 @@ func (s *session) shakeHands(m *stream, first startup) (net.Conn, error) {
 		s.client.Write(errorResponse("FATAL", "08006", "the tap on PostgreSQL's wire could not "+err.Error()))
 		return nil, err
 	}
-	s.server.Store(&server)
-	if _, err := server.Write(first.raw); err != nil || s.isClosed() {
-		t.drop(server)
-		return nil, net.ErrClosed
+	if err := s.client.Tie(server); err != nil {
+		return nil, err
+	}
+	if _, err := server.Write(first.raw); err != nil {
+		server.Close()
+		return nil, err
 	}
 	return server, nil
-}
-
-func (s *session) isClosed() bool {
-	select {
-	case <-s.closed:
-		return true
-	default:
-		return false
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"example.com/boxoffice/tools/internal/fault"
 )
 
 func TestVerb(t *testing.T) {
@@ -78,7 +80,7 @@ func TestTouches(t *testing.T) {
 }
 
 func TestLogForgetsTheOldest(t *testing.T) {
-	tap := &Tap{}
+	tap := &Tap{link: fault.NewLink()}
 	for range 2*LogLimit + 10 {
 		tap.record(&Statement{SQL: "SELECT 1"})
 	}

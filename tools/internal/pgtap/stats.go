@@ -5,7 +5,7 @@ import "slices"
 // Stats are the counts of a [Tap] at one moment. They only grow, but for Open, Busy, Idle and
 // InTransaction, which tell how things stand now.
 //
-// A statement is counted when the API sends it, before any [Gate], and its rows as they pass. All
+// A statement is counted when the API sends it, before any gate, and its rows as they pass. All
 // that a client has read the answer to is in the counts already; that it closed a connection may
 // show a moment later.
 type Stats struct {
@@ -17,7 +17,7 @@ type Stats struct {
 	// Busy connections wait for PostgreSQL; Idle ones have nothing to do; InTransaction ones are
 	// between BEGIN and COMMIT, busy or not.
 	Busy, Idle, InTransaction int
-	// Refused connections met a tap that was told to refuse them.
+	// Refused connections were answered with an error, or came while the tap was down.
 	Refused int
 	// Cancels are requests to stop a running statement. Drivers send one when a context ends.
 	Cancels int
@@ -74,6 +74,7 @@ func (t *Tap) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.counts
+	now.Refused += t.link.TurnedAway()
 	for s := range t.sessions {
 		switch {
 		case len(s.queue) > 0:

@@ -5,17 +5,18 @@
 // statements run on them, how many rows come back. Any driver will do, since only the wire protocol
 // counts (https://www.postgresql.org/docs/current/protocol.html).
 //
-// The tap can also hold a statement at a [Gate], cut a connection at a chosen statement, delay,
-// stall and refuse. Gates make tests about timing exact: nothing moves until the test says so.
+// The tap can also hold a statement or its reply at a gate, cut a connection at a chosen statement, refuse
+// connections, delay and stall all, and be down: see package fault for what these words mean. Gates make
+// tests about timing exact: nothing moves until the test says so.
 package pgtap
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"sync"
-	"sync/atomic"
+
+	"example.com/boxoffice/tools/internal/fault"
 )
 
 // Options says how a [Tap] treats its clients.
@@ -29,41 +30,38 @@ type Options struct {
 // Tap is a proxy in front of a PostgreSQL server that counts what passes. All of its methods may be
 // called from any goroutine.
 type Tap struct {
+	fault.Faults
+	link     *fault.Link
 	dial     func() (net.Conn, error)
 	password string
-	main     *Door
-	done     sync.WaitGroup
+	main     *Endpoint
 
-	quit   chan struct{}
-	delay  atomic.Int64            // nanoseconds
-	stall  atomic.Pointer[barrier] // nil: nothing is stalled
-	refuse atomic.Bool
-	fatal  atomic.Pointer[[]byte]  // what new connections are answered with; nil: nothing
-	gates  atomic.Pointer[[]*Gate] // changed under mu
+	requestGates fault.Gates[Statement] // before the server
+	replyGates   fault.Gates[answer]    // after so many rows
+	endGates     fault.Gates[answer]    // once the server has done all
+	refusals     fault.Refusals[startup, []byte]
+	cuts         fault.Cuts[Statement]
 
 	mu       sync.Mutex // guards all below, and the marked fields of sessions
-	closed   bool
-	doors    []*Door
-	sockets  map[net.Conn]struct{}
 	sessions map[*session]struct{}
 	keys     map[string]*session // by process id and secret, as a cancel request names them
 	counts   Stats
 	log      []*Statement
-	cuts     []*Cut
 }
 
 // New starts a tap on a free port of the loopback interface. It calls dial for each connection to
 // the server. Close it when done.
 func New(dial func() (net.Conn, error), opt Options) (*Tap, error) {
+	link := fault.NewLink()
 	t := &Tap{
+		Faults:   link.Faults(),
+		link:     link,
 		dial:     dial,
 		password: opt.Password,
-		quit:     make(chan struct{}),
-		sockets:  map[net.Conn]struct{}{},
 		sessions: map[*session]struct{}{},
 		keys:     map[string]*session{},
 	}
-	main, err := t.OpenDoor()
+	main, err := t.OpenEndpoint()
 	if err != nil {
 		return nil, err
 	}
@@ -92,50 +90,10 @@ func (t *Tap) URL(user, database string) string {
 
 // Close closes every connection and returns once nothing of the tap runs any more. What was
 // measured stays readable.
-func (t *Tap) Close() error {
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return nil
-	}
-	t.closed = true
-	close(t.quit)
-	var err error
-	for _, d := range t.doors {
-		err = errors.Join(err, d.listener.Close())
-	}
-	for socket := range t.sockets {
-		socket.Close()
-	}
-	for s := range t.sessions {
-		s.close()
-	}
-	t.mu.Unlock()
-	t.done.Wait()
-	return err
-}
-
-func (t *Tap) accept(d *Door) {
-	for {
-		client, err := d.listener.Accept()
-		if err != nil {
-			return
-		}
-		if t.refuse.Load() {
-			t.turnAway(client)
-			d.arrivals.Add(1)
-			continue
-		}
-		t.done.Go(func() { t.serve(client, d) })
-	}
-}
+func (t *Tap) Close() error { return t.link.Close() }
 
 // serve carries one connection from its first byte to its last.
-func (t *Tap) serve(client net.Conn, d *Door) {
-	if !t.adopt(client) {
-		return
-	}
-	defer t.drop(client)
+func (t *Tap) serve(client *fault.Conn, e *Endpoint) {
 	first, err := readStartup(client)
 	if err != nil {
 		return
@@ -144,33 +102,14 @@ func (t *Tap) serve(client net.Conn, d *Door) {
 		t.relayCancel(client, first)
 		return
 	}
-	if t.refuseWith(client) {
-		d.arrivals.Add(1)
+	if t.refuse(client, first) {
+		e.arrivals.Add(1)
 		return
 	}
 	s := t.open(client)
-	d.arrivals.Add(1)
+	e.arrivals.Add(1)
 	defer t.finish(s)
 	s.run(first)
-}
-
-// adopt has Close close the socket. It reports false, and closes the socket, when that is past.
-func (t *Tap) adopt(socket net.Conn) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		socket.Close()
-		return false
-	}
-	t.sockets[socket] = struct{}{}
-	return true
-}
-
-func (t *Tap) drop(socket net.Conn) {
-	socket.Close()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.sockets, socket)
 }
 
 // connect dials the server.
@@ -178,9 +117,6 @@ func (t *Tap) connect() (net.Conn, error) {
 	server, err := t.dial()
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
-	}
-	if !t.adopt(server) {
-		return nil, net.ErrClosed
 	}
 	return server, nil
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/internal/pgtap"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 const deadline = 10 * time.Second
 
-var postgres *services.Postgres
+var pg *postgres.Server
 
 func TestMain(m *testing.M) {
-	services.RunIfSupervisor()
+	postgres.RunIfSupervisor()
 	os.Exit(run(m))
 }
 
@@ -28,11 +28,11 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var err error
-	if postgres, err = services.StartPostgres(ctx, services.Options{}); err != nil {
+	if pg, err = postgres.Start(ctx, postgres.Options{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer postgres.Close()
+	defer pg.Close()
 	return m.Run()
 }
 
@@ -45,10 +45,10 @@ func start(t testing.TB, params string) (*pgtap.Tap, *sql.DB) {
 func newTap(t testing.TB) *pgtap.Tap {
 	t.Helper()
 	password := "secret"
-	if postgres.External() {
+	if pg.External() {
 		password = ""
 	}
-	tap, err := pgtap.New(postgres.Dial, pgtap.Options{Password: password})
+	tap, err := pgtap.New(pg.Dial, pgtap.Options{Password: password})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, tap.Close()) })
 	return tap
@@ -56,7 +56,7 @@ func newTap(t testing.TB) *pgtap.Tap {
 
 func open(t testing.TB, tap *pgtap.Tap, params string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("postgres", tap.URL(postgres.User(), "postgres")+params)
+	db, err := sql.Open("postgres", tap.URL(pg.User(), "postgres")+params)
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxIdleConns(100)

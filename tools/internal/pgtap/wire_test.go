@@ -26,7 +26,7 @@ type client struct {
 // dial logs in through the tap.
 func dial(t *testing.T, tap *pgtap.Tap) *client {
 	t.Helper()
-	if postgres.External() {
+	if pg.External() {
 		t.Skip("logs in to the workshop's own server only")
 	}
 	conn, err := net.Dial("tcp", tap.Addr())
@@ -39,7 +39,7 @@ func dial(t *testing.T, tap *pgtap.Tap) *client {
 	_, err = io.ReadFull(conn, noes)
 	require.NoError(t, err)
 	require.Equal(t, "NN", string(noes), "no GSS, no SSL")
-	c.send(untyped(3<<16, "user", postgres.User(), "database", "postgres", ""))
+	c.send(untyped(3<<16, "user", pg.User(), "database", "postgres", ""))
 	require.Equal(t, "R\x00\x00\x00\x03", c.receive(), "the tap asks for the password")
 	u, err := url.Parse(tap.URL("", ""))
 	require.NoError(t, err)

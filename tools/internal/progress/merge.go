@@ -78,9 +78,9 @@ func merged[K, V comparable](base, mine, theirs map[K]V) map[K]V {
 	return all
 }
 
-// lock waits for the lock that writers of the progress hold for a moment. The kernel
+// Lock waits for a lock that others hold for a moment. The kernel
 // frees it when its holder dies. On a file system without locks there is none to wait for.
-func lock(path string) (unlock func(), err error) {
+func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err

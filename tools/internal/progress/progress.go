@@ -183,7 +183,7 @@ func (s *State) save() error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
 		return err
 	}
-	unlock, err := lock(filepath.Join(filepath.Dir(s.path), "progress.lock"))
+	unlock, err := Lock(filepath.Join(filepath.Dir(s.path), "progress.lock"))
 	if err != nil {
 		return err
 	}

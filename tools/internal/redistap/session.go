@@ -2,14 +2,15 @@ package redistap
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"example.com/boxoffice/tools/internal/fault"
 	"example.com/boxoffice/tools/internal/resp"
 )
 
@@ -17,11 +18,10 @@ import (
 type session struct {
 	tap     *Tap
 	id      int
-	client  net.Conn
-	server  atomic.Pointer[net.Conn]
-	closing sync.Once
-	closed  chan struct{}
-	left    chan struct{} // closed when the client has hung up
+	client  *fault.Conn
+	queue   chan *request   // that were read and not passed on
+	present context.Context // ends when the client has hung up, and with the connection
+	leave   context.CancelFunc
 
 	// Guarded by tap.mu.
 	waiting    []*request // that the server has got and not answered
@@ -46,57 +46,41 @@ const (
 	farewell = time.Second
 )
 
-// close ends the session from any goroutine.
-func (s *session) close() {
-	s.closing.Do(func() {
-		close(s.closed)
-		_ = s.client.Close()
-		if server := s.server.Load(); server != nil {
-			_ = (*server).Close()
-		}
-	})
+func newSession(t *Tap, id int, client *fault.Conn) *session {
+	s := &session{tap: t, id: id, client: client, queue: make(chan *request, queueSize)}
+	s.present, s.leave = context.WithCancel(client.Context())
+	return s
 }
 
 // run carries the connection's bytes both ways until either side closes.
 func (s *session) run() {
-	server, err := s.tap.dial(s.tap.ctx)
+	server, err := s.tap.dial(s.client.Context())
 	if err != nil {
 		fmt.Fprintf(s.client, "-ERR the tap on Redis's wire can't connect to the server: %v\r\n", err)
 		return
 	}
-	s.server.Store(&server)
 	defer func() { _ = server.Close() }()
-	if s.isClosed() {
+	if s.client.Tie(server) != nil {
 		return
 	}
 	var both sync.WaitGroup
-	queue := make(chan *request, queueSize)
-	both.Go(func() { s.read(queue) })
+	both.Go(s.read)
 	both.Go(func() { s.relay(server) })
-	s.forward(server, queue)
+	s.forward(server)
 	both.Wait()
 }
 
-func (s *session) isClosed() bool {
-	select {
-	case <-s.closed:
-		return true
-	default:
-		return false
-	}
-}
-
 // read reads commands until the client hangs up.
-func (s *session) read(queue chan<- *request) {
-	defer close(queue)
-	defer close(s.left)
+func (s *session) read() {
+	defer close(s.queue)
+	defer s.leave()
 	r := bufio.NewReaderSize(s.client, bufferSize)
 	for first := true; ; {
 		args, raw, err := resp.ReadCommand(r)
 		if err != nil {
 			if errors.Is(err, resp.ErrProtocol) {
 				fmt.Fprintf(s.client, "-ERR Protocol error: %v\r\n", err)
-				s.close()
+				s.client.Close()
 			}
 			return
 		}
@@ -104,8 +88,8 @@ func (s *session) read(queue chan<- *request) {
 		s.record(q, args)
 		first = q.last
 		select {
-		case queue <- q:
-		case <-s.closed:
+		case s.queue <- q:
+		case <-s.client.Context().Done():
 			return
 		}
 	}
@@ -113,20 +97,20 @@ func (s *session) read(queue chan<- *request) {
 
 // forward passes commands on to the server. When the client hangs up, what it had sent still
 // arrives, as it would without a tap, unless it waits for something just then.
-func (s *session) forward(server net.Conn, queue <-chan *request) {
+func (s *session) forward(server net.Conn) {
 	w := bufio.NewWriterSize(server, bufferSize)
-	for q := range queue {
+	for q := range s.queue {
 		if err := s.pass(w, q); err != nil {
-			s.close()
-			for range queue { // so that read ends
+			s.client.Close()
+			for range s.queue { // so that read ends
 			}
 			return
 		}
 	}
-	defer s.close()
+	defer s.client.Close()
 	if half, ok := server.(interface{ CloseWrite() error }); ok && w.Flush() == nil && half.CloseWrite() == nil {
 		select {
-		case <-s.closed: // the server has done all, and closed
+		case <-s.client.Context().Done(): // the server has done all, and closed
 		case <-time.After(farewell):
 		}
 	}
@@ -141,7 +125,7 @@ func (s *session) pass(w *bufio.Writer, q *request) error {
 	if err := s.stalled(w); err != nil {
 		return err
 	}
-	if err := s.hold(w, q, false); err != nil {
+	if err := s.hold(w, &s.tap.commands, q); err != nil {
 		return err
 	}
 	s.expect(q)
@@ -155,7 +139,7 @@ func (s *session) pass(w *bufio.Writer, q *request) error {
 // relay passes replies back until the server closes. What a client that has hung up would have got
 // is thrown away.
 func (s *session) relay(server net.Conn) {
-	defer s.close()
+	defer s.client.Close()
 	r := bufio.NewReaderSize(server, bufferSize)
 	w := bufio.NewWriterSize(s.client, bufferSize)
 	for {
@@ -163,7 +147,7 @@ func (s *session) relay(server net.Conn) {
 		if err != nil {
 			return
 		}
-		if s.stalled(w) != nil || s.hold(w, s.answered(kind[0]), true) != nil {
+		if s.stalled(w) != nil || s.hold(w, &s.tap.replies, s.answered(kind[0])) != nil {
 			return
 		}
 		s.settle(kind[0])
@@ -174,19 +158,4 @@ func (s *session) relay(server net.Conn) {
 			w.Reset(io.Discard)
 		}
 	}
-}
-
-// wait waits until the channel is closed. It fails when the session ends first, or the client hangs
-// up. What was written before it is on its way meanwhile.
-func (s *session) wait(w *bufio.Writer, over <-chan struct{}) error {
-	if w.Flush() != nil {
-		return net.ErrClosed
-	}
-	select {
-	case <-over:
-		return nil
-	case <-s.left:
-	case <-s.closed:
-	}
-	return net.ErrClosed
 }

@@ -5,7 +5,7 @@ import "slices"
 // Stats are the counts of a [Tap] at one moment. They only grow, but for Open, which tells how
 // things stand now.
 //
-// A command is counted when the API sends it, before any [Gate]: each of a pipeline, and each
+// A command is counted when the API sends it, before any gate: each of a pipeline, and each
 // between MULTI and EXEC, which count too. Not counted are HELLO, CLIENT, AUTH, SELECT, PING,
 // COMMAND, READONLY and QUIT, by which clients keep their connections.
 type Stats struct {
@@ -13,7 +13,7 @@ type Stats struct {
 	Connections int
 	// Open connections now.
 	Open int
-	// Refused connections met a tap that was told to refuse them.
+	// Refused connections came while the tap was down.
 	Refused int
 	// Commands that the API sent.
 	Commands int
@@ -34,7 +34,9 @@ func (s Stats) Since(before Stats) Stats {
 func (t *Tap) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.counts
+	now := t.counts
+	now.Refused = t.link.TurnedAway()
+	return now
 }
 
 // LogLimit is how many commands a [Tap] remembers at least. The oldest go first; the counts in

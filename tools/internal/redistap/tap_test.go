@@ -233,19 +233,40 @@ func TestAClientThatHangsUpAtAGateIsNeverServed(t *testing.T) {
 	require.False(t, server.Exists("k"))
 }
 
-func TestAStalledRedisAnswersOnceReleased(t *testing.T) {
+// A command of a client that is gone when the gate opens must not run, however close together the two
+// are, and whatever was sent behind it.
+func TestWhatADeadClientSentStaysAtTheGate(t *testing.T) {
+	t.Parallel()
+	tap, server := start(t)
+	for range 50 {
+		gate := tap.Hold(redistap.KeyHas("orphaned"))
+		conn := dial(t, tap)
+		_, err := conn.Write(resp.Command("SET", "orphaned", "v"))
+		require.NoError(t, err)
+		reached(t, gate.Reached())
+		_, err = conn.Write(resp.Command("SET", "behind", "v"))
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		gate.Open()
+	}
+	eventually(t, "all sessions have ended", func() bool { return tap.Stats().Open == 0 })
+	require.False(t, server.Exists("orphaned"))
+	require.False(t, server.Exists("behind"))
+}
+
+func TestAStalledRedisAnswersOnceResumed(t *testing.T) {
 	t.Parallel()
 	tap, server := start(t)
 	client := connect(t, tap)
 	do(t, client, "PING")
-	release, releaseAgain := tap.Stall(), tap.Stall()
+	resume, resumeAgain := tap.Stall(), tap.Stall()
 	replied := later(client, "SET k v")
-	release()
-	release()
+	resume()
+	resume()
 	time.Sleep(10 * time.Millisecond)
 	require.False(t, server.Exists("k"))
 	require.Empty(t, replied)
-	releaseAgain()
+	resumeAgain()
 	require.Equal(t, "OK", got(t, replied))
 }
 
@@ -268,20 +289,20 @@ func TestDelayIsPerRoundTrip(t *testing.T) {
 	require.Less(t, took, 20*delay, "a pipeline travels once")
 }
 
-func TestARefusingRedisCutsAndResets(t *testing.T) {
+func TestARedisThatIsDownCutsAndResets(t *testing.T) {
 	t.Parallel()
 	tap, _ := start(t)
 	client := connect(t, tap)
 	do(t, client, "PING")
-	tap.Refuse(true)
+	up := tap.Down()
 	_, err := client.Do("PING")
 	require.Error(t, err)
 	if conn, err := net.Dial("tcp", tap.Addr()); err == nil { // the reset may come that soon
 		_, err = resp.NewClient(conn).Do("PING")
 		require.Error(t, err)
 	}
-	eventually(t, "the refused connection is counted", func() bool { return tap.Stats().Refused == 1 })
-	tap.Refuse(false)
+	eventually(t, "the connection that was reset is counted", func() bool { return tap.Stats().Refused == 1 })
+	up()
 	require.Equal(t, "PONG", do(t, connect(t, tap), "PING"))
 }
 

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,14 +21,14 @@ func Compile(ctx context.Context, s *course.Step, tell func(line string)) error 
 	defer removeTemp()
 	list := exec.Command("go", "list", "-e", "-deps", "-test", "./...")
 	list.Dir = s.Dir
-	var packages lineWriter
-	said := &lineWriter{tell: tell}
-	if err := ended(ctx, runGroup(ctx, list, packages.read, said.read)); err != nil {
+	var packages []string
+	add := func(line string) { packages = append(packages, line) }
+	if err := ended(ctx, runGroup(ctx, list, lineReader{tell: add}.read, lineReader{tell: tell}.read, unwatched)); err != nil {
 		return fmt.Errorf("list what %s imports: %w", s.Name, err)
 	}
 	build := exec.Command("go", "build", "-v")
 	build.Dir = s.Dir
-	for _, pkg := range strings.Fields(packages.text.String()) {
+	for _, pkg := range packages {
 		if !strings.HasPrefix(pkg, "[") && !strings.HasPrefix(pkg, "vendor/") && !strings.HasSuffix(pkg, ".test") && !strings.HasPrefix(pkg, s.ModulePath(false)) {
 			build.Args = append(build.Args, pkg)
 		}
@@ -38,21 +37,35 @@ func Compile(ctx context.Context, s *course.Step, tell func(line string)) error 
 		return nil
 	}
 	build.Env = append(os.Environ(), "PWD="+s.Dir, "GOTMPDIR="+temp)
-	said.tell = func(line string) { tell("compiled " + strings.TrimPrefix(line, "vendor/")) }
-	if err := ended(ctx, runGroup(ctx, build, packages.read, said.read)); err != nil {
+	compiled := func(line string) { tell("compiled " + strings.TrimPrefix(line, "vendor/")) }
+	if err := ended(ctx, runGroup(ctx, build, lineReader{}.read, lineReader{tell: compiled}.read, unwatched)); err != nil {
 		return fmt.Errorf("compile what %s imports: %w", s.Name, err)
 	}
 	return nil
 }
 
-// ended is why a command couldn't run or was stopped. That it failed is no reason.
-func ended(ctx context.Context, err error) error {
-	var exit *exec.ExitError
+// Go runs a go command in a folder and returns all that it said. Waiting is told each second what
+// it does that takes longer, and "" once it goes on; it may be nil. When ctx ends, the command is
+// killed with all that it started.
+func Go(ctx context.Context, dir string, environment []string, waiting func(line string), arguments ...string) (said string, err error) {
+	temp, removeTemp, err := scratch()
+	if err != nil {
+		return "", err
+	}
+	defer removeTemp()
+	cmd := exec.Command("go", arguments...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "PWD="+dir, "GOTMPDIR="+temp), environment...)
+	waits := tellWaits(waiting, nil)
+	defer waits.end()
+	var output strings.Builder
+	keep := func(line string) { output.WriteString(line) }
+	err = runGroup(ctx, cmd, lineReader{keep: keep}.read, nil, waits.forGroup)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return output.String(), context.Cause(ctx)
 	}
-	if errors.As(err, &exit) {
-		return nil
-	}
-	return err
+	return output.String(), err
 }
+
+// unwatched is for groups of which nobody asks what they do.
+func unwatched(int) {}

@@ -3,15 +3,14 @@ package runner
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
@@ -33,15 +32,16 @@ type event struct {
 
 // collector makes a Result of events.
 type collector struct {
-	step    *course.Step
-	onTest  func(Test)
-	ours    map[place]bool // the course's tests
-	changed []string
+	step   *course.Step
+	onTest func(Test)
+	ours   map[place]bool // the course's tests
 
+	mu       sync.Mutex // guards what follows: one goroutine reads events, another asks what is waited for
 	tests    map[place]*record
 	order    []place
 	packages map[string]*packageRecord
-	build    strings.Builder
+	build    transcript
+	setup    string // what the lab does before a test that runs can begin; "" once one has ended
 }
 
 // place is where a test is: its package, relative to the module, and its name.
@@ -51,40 +51,38 @@ type place struct{ dir, name string }
 type record struct {
 	status   Status
 	ended    bool
+	since    time.Time // when it began to run, or went on; zero while it waits for its turn
 	task     int
-	lines    []string
+	said     transcript
 	elapsed  time.Duration
 	pkg      string
 	subtests []place
 }
 
 type packageRecord struct {
-	output strings.Builder
+	output transcript
 	failed bool
 }
 
-func newCollector(s *course.Step, onTest func(Test)) *collector {
+func newCollector(s *course.Step, ours map[place]bool, onTest func(Test)) *collector {
 	return &collector{
-		step: s, onTest: onTest, ours: map[place]bool{},
+		step: s, onTest: onTest, ours: ours,
 		tests: map[place]*record{}, packages: map[string]*packageRecord{},
 	}
 }
 
-var testFunction = regexp.MustCompile(`(?m)^func (Test\w*)\(`)
-
-// learnNames notes which tests are the course's.
-func (c *collector) learnNames(files []string) error {
-	for _, f := range files {
-		src, err := os.ReadFile(filepath.Join(c.step.SolutionDir, filepath.FromSlash(f)))
-		if err != nil {
-			return fmt.Errorf("read a test of the course: %w", err)
-		}
-		dir, _ := filepath.Split(f)
-		for _, m := range testFunction.FindAllSubmatch(src, -1) {
-			c.ours[place{strings.TrimSuffix(dir, "/"), string(m[1])}] = true
-		}
+// courseTests are the top-level tests of a step that are the course's.
+func courseTests(s *course.Step) (map[place]bool, error) {
+	tests, err := course.Tests(s.SolutionDir)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	ours := map[place]bool{}
+	for _, t := range tests {
+		dir, _ := path.Split(t.File)
+		ours[place{strings.TrimSuffix(dir, "/"), t.Name}] = true
+	}
+	return ours, nil
 }
 
 // read takes events until the stream ends. A line that is none is what go says of a
@@ -98,7 +96,7 @@ func (c *collector) read(r io.Reader) {
 		case len(line) > 0 && json.Unmarshal(line, &e) == nil:
 			c.take(e)
 		case len(line) > 0:
-			c.build.Write(line)
+			c.take(event{Action: "build-output", Output: string(line)})
 		}
 		if err != nil {
 			return
@@ -107,9 +105,11 @@ func (c *collector) read(r io.Reader) {
 }
 
 func (c *collector) take(e event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case e.Action == "build-output":
-		c.build.WriteString(e.Output)
+		c.build.add(e.Output)
 	case e.Test != "":
 		c.takeTest(e)
 	case e.Package != "":
@@ -125,14 +125,14 @@ func (c *collector) takePackage(e event) {
 	}
 	switch e.Action {
 	case "output":
-		p.output.WriteString(e.Output)
+		p.output.add(e.Output)
 	case "fail":
 		p.failed = true
 	}
 }
 
 func (c *collector) takeTest(e event) {
-	at := place{c.dir(e.Package), e.Test}
+	at := place{c.folderOf(e.Package), e.Test}
 	r := c.tests[at]
 	if r == nil {
 		r = &record{pkg: e.Package}
@@ -145,10 +145,15 @@ func (c *collector) takeTest(e event) {
 		if e.Key == "task" {
 			r.task, _ = strconv.Atoi(e.Value)
 		}
+	case "run", "cont":
+		r.since = time.Now()
+	case "pause":
+		r.since = time.Time{}
 	case "output":
-		r.lines = append(r.lines, e.Output)
+		r.said.add(e.Output)
 	case "pass", "fail", "skip":
 		r.status = map[string]Status{"pass": Passed, "fail": Failed, "skip": Skipped}[e.Action]
+		c.setup = ""
 		r.ended, r.elapsed = true, time.Duration(e.Elapsed*float64(time.Second))
 		if c.onTest != nil && !strings.Contains(at.name, "/") {
 			c.onTest(c.test(at))
@@ -172,8 +177,8 @@ func (c *collector) adopt(at place) {
 	}
 }
 
-// dir is a package's folder, relative to its module.
-func (c *collector) dir(pkg string) string {
+// folderOf is a package's folder, relative to its module.
+func (c *collector) folderOf(pkg string) string {
 	for _, solution := range []bool{false, true} {
 		if rest, ok := strings.CutPrefix(pkg, c.step.ModulePath(solution)); ok {
 			return strings.TrimPrefix(rest, "/")
@@ -195,7 +200,7 @@ func (c *collector) test(at place) Test {
 // lines are what a test said, and what its subtests said that didn't pass.
 func (c *collector) lines(at place) []string {
 	r := c.tests[at]
-	lines := slices.Clone(r.lines)
+	lines := r.said.lines()
 	for _, sub := range r.subtests {
 		if s := c.tests[sub]; s.ended && s.status != Failed {
 			continue
@@ -205,10 +210,15 @@ func (c *collector) lines(at place) []string {
 	return lines
 }
 
-// result is what the events come to. exited says that go test failed, and stderr what it
+// goFailed stands for what go didn't say.
+const goFailed = "go test failed without a word"
+
+// result is what the events come to. failed says that go test failed, and stderr what it
 // wrote there.
 func (c *collector) result(failed bool, stderr string) *Result {
-	r := &Result{step: c.step, Changed: c.changed}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &Result{step: c.step}
 	for _, at := range c.order {
 		if !strings.Contains(at.name, "/") {
 			r.Tests = append(r.Tests, c.test(at))
@@ -218,7 +228,7 @@ func (c *collector) result(failed bool, stderr string) *Result {
 	if failed && r.Build == "" && len(c.packages) == 0 {
 		r.Build = cleanBuild(stderr)
 		if r.Build == "" {
-			r.Build = "go test failed without a word"
+			r.Build = goFailed
 		}
 	}
 	r.Panic = c.panics()
@@ -235,7 +245,7 @@ func (c *collector) panics() string {
 			continue
 		}
 		text, crashed := c.crash(pkg)
-		if crashed || (!c.hasFailure(pkg) && c.build.Len() == 0) {
+		if crashed || (!c.hasFailure(pkg) && len(c.build.parts) == 0) {
 			said = append(said, strings.TrimSpace(text))
 		}
 	}
@@ -250,19 +260,12 @@ func (c *collector) crash(pkg string) (text string, crashed bool) {
 		if r.pkg != pkg {
 			continue
 		}
-		for i, line := range r.lines {
-			if isCrash(line) {
-				return strings.Join(r.lines[i:], ""), true
-			}
+		if trace := r.said.crash(); trace != nil {
+			return strings.Join(trace, ""), true
 		}
 	}
-	output := c.packages[pkg].output.String()
-	for _, line := range strings.SplitAfter(output, "\n") {
-		if isCrash(line) {
-			return output, true
-		}
-	}
-	return output, false
+	output := c.packages[pkg].output
+	return output.String(), output.crash() != nil
 }
 
 func isCrash(line string) bool {

@@ -10,76 +10,89 @@ import (
 	"time"
 )
 
-// grace is how long go may take to remove its temporary files once it is interrupted.
-const grace = 2 * time.Second
+// lastWords is how long output is waited for once the process that wrote it has ended: a
+// process of another group may still hold the pipe.
+const lastWords = 2 * time.Second
 
 // runGroup runs a command as a process group of its own, whose output the two functions
-// read to the end. When ctx ends, it interrupts the group and, after grace, kills it.
-// Nothing of the group is left when it returns.
-func runGroup(ctx context.Context, cmd *exec.Cmd, stdout, stderr func(io.Reader)) error {
+// read to the end. Without the second, both streams are one pipe, which keeps the order of
+// what is written. started gets the group's id. When ctx ends, the group is killed at once:
+// its temporary files are in the folder that scratch made. Nothing of the group is left when
+// runGroup returns.
+func runGroup(ctx context.Context, cmd *exec.Cmd, stdout, stderr func(io.Reader), started func(group int)) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	cmd.SysProcAttr = groupAttributes()
+	out, err := newPipe(stdout)
+	if err != nil {
+		return err
+	}
+	errs := out
+	if stderr != nil {
+		if errs, err = newPipe(stderr); err != nil {
+			out.abandon()
+			return err
+		}
+	}
+	cmd.Stdout, cmd.Stderr = out.w, errs.w
+	if err := cmd.Start(); err != nil {
+		out.abandon()
+		errs.abandon()
+		return err
+	}
+	started(cmd.Process.Pid)
 	var reading sync.WaitGroup
-	closeOut, err := pipe(&cmd.Stdout, stdout, &reading)
-	if err != nil {
-		return err
-	}
-	closeErr, err := pipe(&cmd.Stderr, stderr, &reading)
-	if err != nil {
-		closeOut()
-		return err
-	}
-	err = cmd.Start()
-	closeOut()
-	closeErr()
-	if err != nil {
-		reading.Wait()
-		return err
+	out.start(&reading)
+	if errs != out {
+		errs.start(&reading)
 	}
 	err = waitGroup(ctx, cmd)
+	patience := lastWords
+	if ctx.Err() != nil {
+		patience = 0
+	}
+	for _, p := range []*pipe{out, errs} {
+		_ = p.r.SetReadDeadline(time.Now().Add(patience))
+	}
 	reading.Wait()
 	return err
 }
 
-// pipe makes *stream a pipe that read reads. The function that it returns closes this
-// process's copy of the writing end.
-func pipe(stream *io.Writer, read func(io.Reader), reading *sync.WaitGroup) (closeWriter func(), err error) {
+// pipe carries what a command writes to a function that reads it.
+type pipe struct {
+	r, w *os.File
+	read func(io.Reader)
+}
+
+func newPipe(read func(io.Reader)) (*pipe, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	*stream = w
-	reading.Go(func() {
-		read(r)
-		_ = r.Close()
-	})
-	return func() { _ = w.Close() }, nil
+	return &pipe{r, w, read}, nil
 }
 
-// waitGroup waits for the command and then kills what is left of its group: a child
-// that holds the output open would keep the reader waiting.
+// start reads, once the command holds the writing end.
+func (p *pipe) start(reading *sync.WaitGroup) {
+	_ = p.w.Close()
+	reading.Go(func() {
+		p.read(p.r)
+		_ = p.r.Close()
+	})
+}
+
+// abandon closes the pipe of a command that didn't start.
+func (p *pipe) abandon() {
+	_ = p.w.Close()
+	_ = p.r.Close()
+}
+
+// waitGroup waits for the command and then kills what is left of its group.
 func waitGroup(ctx context.Context, cmd *exec.Cmd) error {
-	exited := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		select {
-		case <-exited:
-			return
-		case <-ctx.Done():
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
-		select {
-		case <-exited:
-		case <-time.After(grace):
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		}
-	}()
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	err := cmd.Wait()
-	close(exited)
-	<-stopped
+	stop()
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	return err
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -14,9 +15,28 @@ type Result struct {
 	Panic   string   // the last words of a test process that ended by itself; "" when none did
 	Tests   []Test   // the top-level ones, in the order in which they began
 	Changed []string // the course's test files that the learner changed or deleted: the pristine ones ran
+	Coming  []string // the course's tests that are still to come, while the run goes on
 	Elapsed time.Duration
+	CPU     time.Duration // of go, what it built, the tests and the API; not of PostgreSQL
+	Load    float64       // of this machine at the end: see internal/machine
 
 	step *course.Step
+}
+
+// SoFar is what a run that goes on has said: these tests have ended.
+func SoFar(s *course.Step, ended []Test) (*Result, error) {
+	ours, err := courseTests(s)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Tests: ended, step: s}
+	for at := range ours {
+		if !slices.ContainsFunc(ended, func(t Test) bool { return t.Name == at.name }) {
+			r.Coming = append(r.Coming, at.name)
+		}
+	}
+	slices.Sort(r.Coming)
+	return r, nil
 }
 
 // Test is one top-level test.
@@ -53,12 +73,13 @@ type State int
 
 // The states of a task.
 const (
-	NotRun State = iota // none of its tests ran, or none is declared
-	Red                 // a test failed, was skipped, or didn't run
-	Green               // every declared test ran and passed
+	NotRun  State = iota // none of its tests ran, or none is declared
+	Red                  // a test failed, was skipped, or didn't run
+	Green                // every declared test ran and passed
+	Running              // none has failed so far, and one at least is still to come
 )
 
-var stateWords = []string{"not run", "red", "green"}
+var stateWords = []string{"not run", "red", "green", "running"}
 
 func (s State) String() string { return stateWords[s] }
 
@@ -71,6 +92,7 @@ type TaskResult struct {
 	State   State
 	Tests   []Test
 	Missing []string // declared tests that didn't run
+	Coming  []string // tests that are still to come, while the run goes on
 }
 
 // FirstFailure is the first test of the task that didn't pass, nil when all did.
@@ -88,11 +110,16 @@ func (r *Result) Tasks(s *course.Step) []TaskResult {
 	var list []TaskResult
 	guards := TaskResult{Task: course.Task{Title: "what worked before still works"}}
 	for _, t := range r.Tests {
-		if !t.Extra && taskOf(s, t) == 0 {
+		if !t.Extra && TaskOf(s, t) == 0 {
 			guards.Tests = append(guards.Tests, t)
 		}
 	}
-	if len(guards.Tests) > 0 {
+	for _, name := range r.Coming {
+		if TaskOf(s, Test{Name: name}) == 0 {
+			guards.Coming = append(guards.Coming, name)
+		}
+	}
+	if len(guards.Tests)+len(guards.Coming) > 0 {
 		guards.State = stateOf(guards)
 		list = append(list, guards)
 	}
@@ -105,12 +132,16 @@ func (r *Result) Tasks(s *course.Step) []TaskResult {
 func (r *Result) task(s *course.Step, task course.Task) TaskResult {
 	result := TaskResult{Task: task}
 	for _, t := range r.Tests {
-		if !t.Extra && taskOf(s, t) == task.Number {
+		if !t.Extra && TaskOf(s, t) == task.Number {
 			result.Tests = append(result.Tests, t)
 		}
 	}
 	for _, name := range task.Tests {
-		if !slices.ContainsFunc(result.Tests, func(t Test) bool { return t.Name == name }) {
+		switch {
+		case slices.ContainsFunc(result.Tests, func(t Test) bool { return t.Name == name }):
+		case slices.Contains(r.Coming, name):
+			result.Coming = append(result.Coming, name)
+		default:
 			result.Missing = append(result.Missing, name)
 		}
 	}
@@ -118,22 +149,21 @@ func (r *Result) task(s *course.Step, task course.Task) TaskResult {
 	return result
 }
 
-// taskOf is the task that the lesson declares the test for, else the one that the test
+// TaskOf is the task that the lesson declares the test for, else the one that the test
 // itself declares: a test that ended before it could tell still has its task.
-func taskOf(s *course.Step, t Test) int {
-	for _, task := range s.Tasks {
-		if slices.Contains(task.Tests, t.Name) {
-			return task.Number
-		}
-	}
-	return t.Task
+func TaskOf(s *course.Step, t Test) int {
+	return cmp.Or(s.TaskOf(t.Name), t.Task)
 }
 
 func stateOf(t TaskResult) State {
 	switch {
+	case t.FirstFailure() != nil:
+		return Red
+	case len(t.Coming) > 0:
+		return Running
 	case len(t.Tests) == 0:
 		return NotRun
-	case t.FirstFailure() != nil || len(t.Missing) > 0:
+	case len(t.Missing) > 0:
 		return Red
 	}
 	return Green
@@ -142,7 +172,7 @@ func stateOf(t TaskResult) State {
 // Green reports whether the step is done: all was built, no process died, every declared
 // test ran and passed, and so did the guards. A run without tests is never green.
 func (r *Result) Green() bool {
-	if r.Build != "" || r.Panic != "" || len(r.step.Tasks) == 0 {
+	if r.Build != "" || r.Panic != "" || len(r.Coming) > 0 || len(r.step.Tasks) == 0 {
 		return false
 	}
 	for _, t := range r.Tasks(r.step) {

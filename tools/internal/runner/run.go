@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/machine"
 )
 
 // DefaultTimeout is how long the tests of one package may take; then go ends them.
@@ -28,65 +29,109 @@ type Options struct {
 	Step     *course.Step
 	Solution bool              // test the solution instead of the learner's code
 	Dir      string            // test the module in this folder instead; nothing is laid over it but Overlay
+	First    [][]string        // tests of the course to hear of before the others, group by group; see Run
 	Run      string            // go test -run
+	Skip     string            // go test -skip; without effect on First
 	Race     bool              // go test -race
 	Count    int               // go test -count; 1 when zero, so that nothing comes from go's cache
 	Timeout  time.Duration     // go test -timeout; DefaultTimeout when zero
 	Overlay  map[string]string // absolute path → the file to read in its place, "" for none
 	Env      []string          // "NAME=value", added to this process's environment
-	Exec     string            // go test -exec
-	Progress func(line string) // told what go says on the way, such as "go: downloading …"; may be nil
+	Exec     string            // go test -exec; without effect on First
+	Binary   string            // run these compiled tests instead of `go test`; not with First
+	Folder   string            // of the package whose tests are in Binary, "" for the module's root
+	FailFast bool              // start no more tests after the first that failed; with Binary
+	Progress func(line string) // told what go and the lab say on the way, such as "go: downloading …"; may be nil
+	Waiting  func(line string) // told each second what a run waits for that takes longer, and "" once it goes on; may be nil
 }
 
-// Run tests a step with `go test -json -vet=off ./...` and waits for the end. The
-// course's test files are laid over the learner's where those differ or are gone. onTest,
-// which may be nil, is told of each top-level test that ends. When ctx ends, the whole
-// process group of go test is stopped, and Run returns the cause of ctx. Code that
-// doesn't compile and tests that fail are results, not errors.
+// Run tests a step and waits for the end. The course's test files are laid over the
+// learner's where those differ or are gone. onTest, which may be nil, is told of each
+// top-level test that ends. When ctx ends, all processes of the run are killed, and Run
+// returns the cause of ctx. Code that doesn't compile and tests that fail are results,
+// not errors.
+//
+// It is `go test -json -vet=off ./...`, unless First names tests. Then their package is
+// compiled at once and alone, each group runs in a process of its own, and the rest
+// follows: the result is that of all tests.
 func Run(ctx context.Context, o Options, onTest func(Test)) (*Result, error) {
-	started := time.Now()
-	collector, overlay, err := prepare(o, onTest)
+	if len(o.First) == 0 {
+		return o.runAll(ctx, onTest)
+	}
+	suite, err := NewSuite(o)
 	if err != nil {
 		return nil, err
 	}
-	stderr, err := o.goTest(ctx, overlay, collector)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	defer suite.Close()
+	return suite.runInOrder(ctx, o.First, onTest)
+}
+
+// runAll leaves everything to one `go test`.
+func (o Options) runAll(ctx context.Context, onTest func(Test)) (*Result, error) {
+	p, err := o.prepare()
+	if err != nil {
+		return nil, err
 	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return nil, fmt.Errorf("run go test in %s: %w", o.dir(), err)
+	return p.run(ctx, onTest, func(ctx context.Context, r *run) error {
+		temp, remove, err := scratch()
+		if err != nil {
+			return err
+		}
+		defer remove()
+		if o.Binary != "" {
+			return r.execute(ctx, o.Binary, o.Folder, temp, o.chosen("-test."))
+		}
+		args := p.testArguments()
+		args = append(args, o.chosen("-")...)
+		_, err = r.goTest(ctx, temp, append(args, "./..."))
+		return err
+	})
+}
+
+// chosen are the flags that choose tests, none when all are to run: with the prefix "-" for
+// go test, "-test." for compiled tests.
+func (o Options) chosen(prefix string) []string {
+	var flags []string
+	if o.Run != "" {
+		flags = append(flags, prefix+"run="+o.Run)
 	}
-	r := collector.result(err != nil, stderr)
-	r.Build = o.nameOriginals(r.Build, overlay)
-	r.Elapsed = time.Since(started)
-	return r, nil
+	if o.Skip != "" {
+		flags = append(flags, prefix+"skip="+o.Skip)
+	}
+	if o.FailFast {
+		flags = append(flags, "-test.failfast")
+	}
+	return flags
+}
+
+// prepared are options, and what they mean for the files of the step.
+type prepared struct {
+	Options
+	ours    map[place]bool // the course's tests
+	changed []string
+	overlay map[string]string
 }
 
 // prepare finds out which tests count and what has to be laid over the learner's files.
-func prepare(o Options, onTest func(Test)) (*collector, map[string]string, error) {
-	names, err := o.Step.TestFiles()
+func (o Options) prepare() (*prepared, error) {
+	ours, err := courseTests(o.Step)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c := newCollector(o.Step, onTest)
-	if err := c.learnNames(names); err != nil {
-		return nil, nil, err
-	}
-	overlay := map[string]string{}
+	p := &prepared{Options: o, ours: ours, overlay: map[string]string{}}
 	if !o.Solution && o.Dir == "" {
-		if c.changed, err = Changed(o.Step); err != nil {
-			return nil, nil, err
+		if p.changed, err = Changed(o.Step); err != nil {
+			return nil, err
 		}
-		for _, name := range c.changed {
-			overlay[filepath.Join(o.Step.Dir, filepath.FromSlash(name))] =
+		for _, name := range p.changed {
+			p.overlay[filepath.Join(o.Step.Dir, filepath.FromSlash(name))] =
 				filepath.Join(o.Step.SolutionDir, filepath.FromSlash(name))
 		}
 	}
 	for path, replacement := range o.Overlay {
-		overlay[path] = replacement
+		p.overlay[path] = replacement
 	}
-	return c, overlay, nil
+	return p, nil
 }
 
 // Changed are the test files of the course that the learner changed or deleted, relative
@@ -120,45 +165,94 @@ func (o Options) dir() string {
 	return o.Step.Dir
 }
 
-func (o Options) arguments() []string {
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = DefaultTimeout
+func (o Options) timeout() time.Duration {
+	if o.Timeout == 0 {
+		return DefaultTimeout
 	}
-	args := []string{"test", "-json", "-vet=off", "-count=" + strconv.Itoa(max(o.Count, 1)), "-timeout=" + timeout.String()}
+	return o.Timeout
+}
+
+// buildFlags are what decides what is compiled and linked. Nobody debugs the program, and
+// linking it without what a debugger reads takes a third less.
+func (o Options) buildFlags() []string {
+	flags := []string{"-json", "-vet=off", "-ldflags=-w"}
 	if o.Race {
-		args = append(args, "-race")
+		flags = append(flags, "-race")
 	}
-	if o.Run != "" {
-		args = append(args, "-run="+o.Run)
-	}
+	return flags
+}
+
+// testArguments are those of `go test`, but for what to run.
+func (o Options) testArguments() []string {
+	args := append([]string{"test"}, o.buildFlags()...)
+	args = append(args, "-count="+strconv.Itoa(max(o.Count, 1)), "-timeout="+o.timeout().String())
 	if o.Exec != "" {
 		args = append(args, "-exec="+o.Exec)
 	}
 	return args
 }
 
-// goTest runs go and feeds its events to c. It returns what go wrote to stderr.
-func (o Options) goTest(ctx context.Context, overlay map[string]string, c *collector) (stderr string, err error) {
-	temp, removeTemp, err := scratch()
-	if err != nil {
-		return "", err
+// run is one run that goes on: what its processes say comes together in its collector.
+type run struct {
+	*prepared
+	*collector
+	waits *waits
+
+	stderr string // of the last `go test`
+	failed bool   // a process of the run failed
+	cpu    time.Duration
+}
+
+// run has tests run and makes a result of what they say.
+func (p *prepared) run(ctx context.Context, onTest func(Test), tests func(context.Context, *run) error) (*Result, error) {
+	started := time.Now()
+	r := &run{prepared: p, collector: newCollector(p.Step, p.ours, onTest)}
+	r.waits = tellWaits(p.Waiting, r.collector)
+	defer r.waits.end()
+	err := tests(ctx, r)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	defer removeTemp()
-	cmd := exec.Command("go")
-	cmd.Args = append(cmd.Args, o.arguments()...)
-	cmd.Dir = o.dir()
-	cmd.Env = append(os.Environ(), "PWD="+cmd.Dir, "GOTMPDIR="+temp, "GORACE=atexit_sleep_ms=0")
-	cmd.Env = append(cmd.Env, o.Env...)
-	closeOverlay, err := passOverlay(cmd, overlay)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("run the tests in %s: %w", p.dir(), err)
+	}
+	result := r.result(r.failed, r.stderr)
+	result.Changed = p.changed
+	result.Build = p.nameOriginals(result.Build)
+	result.Elapsed, result.CPU, result.Load = time.Since(started), r.cpu, machine.Load()
+	return result, nil
+}
+
+// goTest runs `go test` with arguments in the step's folder and collects its events. That it
+// fails is no error.
+func (r *run) goTest(ctx context.Context, temp string, arguments []string) (failed bool, err error) {
+	cmd := exec.Command("go", arguments...)
+	cmd.Dir = r.dir()
+	cmd.Env = r.environment(cmd.Dir, temp)
+	closeOverlay, err := passOverlay(cmd, r.overlay)
+	if err != nil {
+		return false, err
 	}
 	defer closeOverlay()
-	cmd.Args = append(cmd.Args, "./...")
-	said := &lineWriter{tell: o.Progress}
-	err = runGroup(ctx, cmd, c.read, said.read)
-	return said.text.String(), err
+	var said transcript
+	err = r.note(cmd, runGroup(ctx, cmd, r.read, lineReader{keep: said.add, tell: r.Progress}.read, r.waits.forGroup))
+	r.stderr = said.String()
+	return err != nil, ended(ctx, err)
+}
+
+// note remembers what processor time a process of the run took, and that it failed.
+func (r *run) note(cmd *exec.Cmd, err error) error {
+	if ended := cmd.ProcessState; ended != nil {
+		r.cpu += ended.UserTime() + ended.SystemTime()
+	}
+	r.failed = r.failed || err != nil
+	return err
+}
+
+// environment is that of go, and of a test program in a folder.
+func (o Options) environment(dir, temp string) []string {
+	environment := append(os.Environ(), "PWD="+dir, "GOTMPDIR="+temp, "GORACE=atexit_sleep_ms=0")
+	return append(environment, o.Env...)
 }
 
 // passOverlay gives an overlay to go on a pipe, as /dev/fd/3: no file is left behind,
@@ -176,7 +270,8 @@ func passOverlay(cmd *exec.Cmd, overlay map[string]string) (cleanUp func(), err 
 		return nil, fmt.Errorf("open a pipe for the overlay: %w", err)
 	}
 	cmd.ExtraFiles = []*os.File{r}
-	cmd.Args = append(cmd.Args, "-overlay=/dev/fd/3")
+	// The flag stands before the packages, behind "go test".
+	cmd.Args = append(cmd.Args[:2:2], append([]string{"-overlay=/dev/fd/3"}, cmd.Args[2:]...)...)
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		_, _ = w.Write(config) // go reports what it couldn't read
@@ -190,13 +285,13 @@ func passOverlay(cmd *exec.Cmd, overlay map[string]string) (cleanUp func(), err 
 
 // nameOriginals puts the names of the files that were laid over in the place of those
 // that the compiler read.
-func (o Options) nameOriginals(build string, overlay map[string]string) string {
-	for path, replacement := range overlay {
-		name, err := filepath.Rel(o.dir(), path)
+func (p *prepared) nameOriginals(build string) string {
+	for path, replacement := range p.overlay {
+		name, err := filepath.Rel(p.dir(), path)
 		if err != nil || replacement == "" {
 			continue
 		}
-		if rel, err := filepath.Rel(o.dir(), replacement); err == nil {
+		if rel, err := filepath.Rel(p.dir(), replacement); err == nil {
 			build = strings.ReplaceAll(build, rel, name)
 		}
 		build = strings.ReplaceAll(build, replacement, name)
@@ -204,22 +299,34 @@ func (o Options) nameOriginals(build string, overlay map[string]string) string {
 	return build
 }
 
-// lineWriter keeps what a stream said and tells each line.
-type lineWriter struct {
-	tell func(string)
-	text strings.Builder
-}
+// lineReader passes each line of a stream on: as it came to be kept, and trimmed to be told, unless
+// it is blank. Either may be nil.
+type lineReader struct{ keep, tell func(line string) }
 
-func (w *lineWriter) read(r io.Reader) {
+func (l lineReader) read(r io.Reader) {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
-		w.text.WriteString(line)
-		if w.tell != nil && strings.TrimSpace(line) != "" {
-			w.tell(strings.TrimSpace(line))
+		if l.keep != nil {
+			l.keep(line)
+		}
+		if l.tell != nil && strings.TrimSpace(line) != "" {
+			l.tell(strings.TrimSpace(line))
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// ended is why a command couldn't run or was stopped. That it failed is no reason.
+func ended(ctx context.Context, err error) error {
+	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }

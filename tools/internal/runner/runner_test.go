@@ -2,11 +2,13 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +22,7 @@ import (
 	"example.com/boxoffice/tools/internal/course/coursetest"
 )
 
-func run(t *testing.T, o Options) *Result {
+func mustRun(t *testing.T, o Options) *Result {
 	t.Helper()
 	r, err := Run(t.Context(), o, nil)
 	require.NoError(t, err)
@@ -55,14 +57,14 @@ func TestStarterIsRedInItsTasks(t *testing.T) {
 
 func TestSolutionIsGreen(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
-	r := run(t, Options{Step: s, Solution: true})
+	r := mustRun(t, Options{Step: s, Solution: true})
 	assert.Equal(t, "0 green, 1 green, 2 green", states(r, s))
 	assert.True(t, r.Green())
 }
 
 func TestCompileErrorIsNeverGreen(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
-	r := run(t, Options{Step: s, Solution: true, Overlay: overlay(t, s.SolutionDir, "main.go", "package main\n\nfunc main() { x }\n")})
+	r := mustRun(t, Options{Step: s, Solution: true, Overlay: overlay(t, s.SolutionDir, "main.go", "package main\n\nfunc main() { x }\n")})
 	assert.Equal(t, "main.go:3:15: undefined: x\nmain_test.go:11:14: undefined: Add", r.Build)
 	assert.False(t, r.Green())
 	assert.Empty(t, r.Panic)
@@ -93,7 +95,7 @@ func TestBrokenModuleIsABuildFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := coursetest.New(t).Steps[0]
 			change(s)
-			r := run(t, Options{Step: s})
+			r := mustRun(t, Options{Step: s})
 			assert.NotEmpty(t, r.Build)
 			assert.False(t, r.Green())
 			assert.Empty(t, r.Panic)
@@ -106,7 +108,7 @@ func TestPristineTestsRunOverChangedAndDeletedOnes(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
 	coursetest.Write(t, filepath.Join(s.Dir, "main_test.go"), "package main\n")
 	require.NoError(t, os.Remove(filepath.Join(s.Dir, "number", "sums_test.go")))
-	r := run(t, Options{Step: s})
+	r := mustRun(t, Options{Step: s})
 	assert.Equal(t, []string{"main_test.go", "number/sums_test.go"}, r.Changed)
 	assert.Equal(t, "0 green, 1 red, 2 red", states(r, s))
 }
@@ -118,7 +120,7 @@ func TestLearnersOwnTestsRunButDoNotCount(t *testing.T) {
 import "testing"
 func TestAdd(t *testing.T) { t.Attr("task", "1"); t.Error("mine is red") }
 `)
-	r := run(t, Options{Step: s})
+	r := mustRun(t, Options{Step: s})
 	assert.True(t, r.Green())
 	require.Len(t, r.Extra(), 1)
 	assert.Equal(t, Failed, r.Extra()[0].Status)
@@ -131,7 +133,7 @@ func TestSubtestsWithSlashesInTheirNamesAreHeard(t *testing.T) {
 import "testing"
 func TestOwn(t *testing.T) { t.Run("stalled/order", func(t *testing.T) { t.Error("the order waits") }) }
 `)
-	r := run(t, Options{Step: s})
+	r := mustRun(t, Options{Step: s})
 	require.Len(t, r.Extra(), 1)
 	assert.Contains(t, r.Extra()[0].Output, "the order waits")
 }
@@ -155,7 +157,7 @@ func TestRunThatTestsNothingIsNotGreen(t *testing.T) {
 			s := coursetest.New(t).Steps[0]
 			solve(t, s)
 			coursetest.Write(t, filepath.Join(s.Dir, "init.go"), source)
-			r := run(t, Options{Step: s})
+			r := mustRun(t, Options{Step: s})
 			assert.False(t, r.Green())
 			assert.Equal(t, NotRun, r.Tasks(s)[0].State)
 			if strings.Contains(source, "panic") {
@@ -164,9 +166,9 @@ func TestRunThatTestsNothingIsNotGreen(t *testing.T) {
 		})
 	}
 	s := coursetest.New(t).Steps[0]
-	assert.False(t, run(t, Options{Step: s, Solution: true, Run: "^$"}).Green())
+	assert.False(t, mustRun(t, Options{Step: s, Solution: true, Run: "^$"}).Green())
 	s.Tasks[0].Tests = append(s.Tasks[0].Tests, "TestRenamed")
-	r := run(t, Options{Step: s, Solution: true})
+	r := mustRun(t, Options{Step: s, Solution: true})
 	assert.False(t, r.Green(), "a declared test is missing")
 	assert.Equal(t, []string{"TestRenamed"}, r.Tasks(s)[1].Missing)
 }
@@ -174,7 +176,7 @@ func TestRunThatTestsNothingIsNotGreen(t *testing.T) {
 func TestPanicIsTold(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
 	src := strings.Replace(string(mustRead(t, filepath.Join(s.SolutionDir, "main.go"))), "return number.Add(a, b)", "_ = number.Add\n\tpanic(\"out of numbers\")", 1)
-	r := run(t, Options{Step: s, Solution: true, Overlay: overlay(t, s.SolutionDir, "main.go", src)})
+	r := mustRun(t, Options{Step: s, Solution: true, Overlay: overlay(t, s.SolutionDir, "main.go", src)})
 	assert.Contains(t, r.Panic, "panic: out of numbers")
 	assert.False(t, r.Green())
 	assert.Equal(t, "0 green, 1 red, 2 green", states(r, s))
@@ -189,7 +191,7 @@ func mustRead(t *testing.T, path string) []byte {
 func TestEndlessTestIsEnded(t *testing.T) {
 	s := coursetest.New(t).Steps[1]
 	src := "package main\n\nfunc main() {}\n\nfunc Double(n int) int {\n\tfor {\n\t}\n}\n"
-	r := run(t, Options{Step: s, Solution: true, Timeout: time.Second, Overlay: overlay(t, s.SolutionDir, "main.go", src)})
+	r := mustRun(t, Options{Step: s, Solution: true, Timeout: time.Second, Overlay: overlay(t, s.SolutionDir, "main.go", src)})
 	assert.False(t, r.Green())
 	assert.Contains(t, r.Panic, "test timed out after 1s")
 }
@@ -233,6 +235,61 @@ func Double(n int) int {
 	assert.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 10*time.Millisecond)
 }
 
+// TestOutputWithoutAnEndIsBounded stops a run whose code prints for ever, in the package of the root and
+// in one below: both ways in which tests run.
+func TestOutputWithoutAnEndIsBounded(t *testing.T) {
+	for name, first := range map[string][][]string{"by go test": nil, "by the program": {{"TestAdd"}}} {
+		t.Run(name, func(t *testing.T) {
+			s := coursetest.New(t).Steps[0]
+			much := filepath.Join(t.TempDir(), "much")
+			src := fmt.Sprintf(`package main
+import ("fmt"; "os"; "strings")
+func main() {}
+func Add(a, b int) int {
+	for line, n := strings.Repeat("again and ", 100), 0; ; n++ {
+		fmt.Println(line)
+		if n == 100_000 {
+			_ = os.WriteFile(%q, nil, 0o644)
+		}
+	}
+}
+`, much)
+			o := Options{Step: s, Solution: true, First: first, Overlay: overlay(t, s.SolutionDir, "main.go", src)}
+			ctx, cancel := context.WithCancel(t.Context())
+			var stopped time.Time
+			go func() {
+				for !exists(much) && t.Context().Err() == nil {
+					time.Sleep(10 * time.Millisecond)
+				}
+				stopped = time.Now()
+				cancel()
+			}()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Run(ctx, o, nil)
+			require.ErrorIs(t, err, context.Canceled)
+			assert.Less(t, time.Since(stopped), 5*time.Second, "it ends at once")
+			runtime.ReadMemStats(&after)
+			assert.Less(t, after.HeapSys, before.HeapSys+64<<20, "of 100 MB, little is kept")
+		})
+	}
+}
+
+func TestGoSaysWhatItSaid(t *testing.T) {
+	s := coursetest.New(t).Steps[0]
+	said, err := Go(t.Context(), s.SolutionDir, []string{"GOFLAGS=-mod=readonly"}, nil, "env", "GOFLAGS")
+	require.NoError(t, err)
+	assert.Equal(t, "-mod=readonly\n", said)
+	said, err = Go(t.Context(), s.SolutionDir, nil, nil, "build", "./nowhere")
+	require.Error(t, err)
+	assert.Contains(t, said, "nowhere")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("saved again")
+	cancel(cause)
+	_, err = Go(ctx, s.SolutionDir, nil, nil, "version")
+	require.ErrorIs(t, err, cause)
+}
+
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // gone reports whether a process has ended, though nobody may have waited for it.
@@ -262,11 +319,28 @@ func TestScratchOfTheDeadIsSwept(t *testing.T) {
 
 func TestCompileTellsOfPackages(t *testing.T) {
 	s := coursetest.New(t).Steps[0]
-	t.Setenv("GOCACHE", t.TempDir())
-	coursetest.Write(t, filepath.Join(s.Dir, "main.go"), "package main\n\nimport _ \"errors\"\n")
+	// A package of which no cache has heard: the comment is another in each run.
+	novel := filepath.Join(t.TempDir(), "novel")
+	coursetest.Write(t, filepath.Join(novel, "go.mod"), "module example.com/novel\n")
+	coursetest.Write(t, filepath.Join(novel, "novel.go"), "package novel // "+rand.Text()+"\n")
+	module, err := os.ReadFile(filepath.Join(s.Dir, "go.mod"))
+	require.NoError(t, err)
+	coursetest.Write(t, filepath.Join(s.Dir, "go.mod"), string(module)+"\nrequire example.com/novel v0.0.0\n\nreplace example.com/novel => "+novel+"\n")
+	coursetest.Write(t, filepath.Join(s.Dir, "main.go"), "package main\n\nimport _ \"example.com/novel\"\n\nfunc main() {}\n")
 	require.NoError(t, os.RemoveAll(filepath.Join(s.Dir, "main_test.go")))
 	var told []string
 	require.NoError(t, Compile(t.Context(), s, func(line string) { told = append(told, line) }))
-	assert.Contains(t, told, "compiled errors")
-	assert.NotContains(t, strings.Join(told, " "), "vendor/")
+	assert.Equal(t, []string{"compiled example.com/novel"}, told)
+}
+
+// startSleep starts a process in a group of its own and returns the group's id.
+func startSleep(t *testing.T) (group int) {
+	cmd := exec.Command("sleep", "600")
+	cmd.SysProcAttr = groupAttributes()
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd.Process.Pid
 }

@@ -14,14 +14,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // owner is this process as the owner of databases. Its session holds advisory
 // locks that the server lets go when the process ends, however it ends:
 // exclusively on the process's key, shared on each template it may clone.
 type owner struct {
-	pg      *services.Postgres
+	pg      *postgres.Server
 	db      *sql.DB
 	key     int64
 	prefix  string
@@ -29,15 +29,18 @@ type owner struct {
 
 	mu      sync.Mutex // guards session: one statement at a time
 	session *sql.Conn
+
+	releasing sync.Mutex
+	released  map[string][]string // databases that nobody has changed, by template
 }
 
 var owners = struct {
 	sync.Mutex
-	of map[*services.Postgres]*owner
-}{of: map[*services.Postgres]*owner{}}
+	of map[*postgres.Server]*owner
+}{of: map[*postgres.Server]*owner{}}
 
 // ownerOf returns the owner for pg. It lives until pg is closed.
-func ownerOf(ctx context.Context, pg *services.Postgres) (*owner, error) {
+func ownerOf(ctx context.Context, pg *postgres.Server) (*owner, error) {
 	owners.Lock()
 	defer owners.Unlock()
 	if o := owners.of[pg]; o != nil {
@@ -57,7 +60,7 @@ func ownerOf(ctx context.Context, pg *services.Postgres) (*owner, error) {
 	return o, nil
 }
 
-func newOwner(ctx context.Context, pg *services.Postgres) (*owner, error) {
+func newOwner(ctx context.Context, pg *postgres.Server) (*owner, error) {
 	db, err := sql.Open("postgres", pg.URL(""))
 	if err != nil {
 		return nil, err
@@ -78,6 +81,7 @@ func newOwner(ctx context.Context, pg *services.Postgres) (*owner, error) {
 }
 
 func (o *owner) close() {
+	o.dropReleased()
 	if o.session != nil {
 		o.session.Close()
 	}
@@ -114,7 +118,14 @@ func (o *owner) create(ctx context.Context, template string) (string, error) {
 	} else {
 		statement += " TEMPLATE template0 ENCODING 'UTF8'"
 	}
-	if copiesFiles(o.pg.Version()) {
+	space, err := o.pg.Tablespace(ctx, o.db)
+	if err != nil {
+		return "", err
+	}
+	if space != "" {
+		statement += " TABLESPACE " + space
+	}
+	if major(o.pg.Version()) >= 15 {
 		statement += " STRATEGY FILE_COPY" // PostgreSQL 15 on; older ones know no other way
 	}
 	if _, err := o.db.ExecContext(ctx, statement); err != nil {
@@ -123,10 +134,10 @@ func (o *owner) create(ctx context.Context, template string) (string, error) {
 	return name, nil
 }
 
-func copiesFiles(version string) bool {
-	var major int
-	fmt.Sscanf(version, "%d", &major)
-	return major >= 15
+// major is the first number of a version.
+func major(version string) (n int) {
+	fmt.Sscanf(version, "%d", &n)
+	return n
 }
 
 func (o *owner) drop(ctx context.Context, name string) error {
@@ -134,6 +145,72 @@ func (o *owner) drop(ctx context.Context, name string) error {
 		return fmt.Errorf("drop database %s: %w", name, err)
 	}
 	return nil
+}
+
+// The server counts each row that is written, also in its catalogs and by transactions that
+// are rolled back. From PostgreSQL 15 on it has added a connection's counts before that
+// connection is gone from pg_stat_activity; older ones count some time later.
+const (
+	disconnect = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1`
+	written    = `SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = $1`
+
+	countsAtOnce = 15 // the major version from which on written is true at once
+	disconnectIn = 100 * time.Millisecond
+)
+
+// unchanged closes all connections to a database, and reports whether it is known that
+// nothing was ever written to it. Sequences aside: an INSERT that is refused before it has a
+// row to write takes a number.
+func (o *owner) unchanged(ctx context.Context, name string) bool {
+	if major(o.pg.Version()) < countsAtOnce {
+		return false
+	}
+	for deadline := time.Now().Add(disconnectIn); ; time.Sleep(time.Millisecond) {
+		var connected int
+		if err := o.db.QueryRowContext(ctx, disconnect, name).Scan(&connected); err != nil || time.Now().After(deadline) {
+			return false
+		}
+		if connected == 0 {
+			break
+		}
+	}
+	var rows int64
+	err := o.db.QueryRowContext(ctx, written, name).Scan(&rows)
+	return err == nil && rows == 0
+}
+
+// release keeps a database for takeReleased.
+func (o *owner) release(template, name string) {
+	o.releasing.Lock()
+	defer o.releasing.Unlock()
+	if o.released == nil {
+		o.released = map[string][]string{}
+	}
+	o.released[template] = append(o.released[template], name)
+}
+
+// takeReleased returns a copy of the template that was released, "" when there is none.
+func (o *owner) takeReleased(template string) (name string) {
+	o.releasing.Lock()
+	defer o.releasing.Unlock()
+	if names := o.released[template]; len(names) > 0 {
+		name, o.released[template] = names[len(names)-1], names[:len(names)-1]
+	}
+	return name
+}
+
+// dropReleased drops what nobody has taken. What it can't drop, a Sweep does.
+func (o *owner) dropReleased() {
+	o.releasing.Lock()
+	defer o.releasing.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, names := range o.released {
+		for _, name := range names {
+			_ = o.drop(ctx, name)
+		}
+	}
+	o.released = nil
 }
 
 func (o *owner) exists(ctx context.Context, name string) (there bool, err error) {
@@ -223,7 +300,7 @@ func (o *owner) dropUnheld(ctx context.Context, key int64, names ...string) erro
 }
 
 // Sweep drops the databases of processes that are gone.
-func Sweep(ctx context.Context, pg *services.Postgres) error {
+func Sweep(ctx context.Context, pg *postgres.Server) error {
 	o, err := ownerOf(ctx, pg)
 	if err != nil {
 		return err

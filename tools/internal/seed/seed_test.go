@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 //go:embed testdata/schema.sql
 var schema string
 
 func TestMain(m *testing.M) {
-	services.RunIfSupervisor()
+	postgres.RunIfSupervisor()
 	if table := os.Getenv("SEED_TEST_CHILD"); table != "" {
 		os.Exit(beChild(table))
 	}
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // beChild makes a template and a clone, prints their names and ends without tidying up.
 func beChild(table string) int {
 	ctx := context.Background()
-	pg, err := services.StartPostgres(ctx, services.Options{})
+	pg, err := postgres.Start(ctx, postgres.Options{})
 	if err == nil {
 		var name string
 		built := false
@@ -63,9 +63,9 @@ func migrate(ddl string) func(context.Context, string) error {
 	}
 }
 
-func server(t *testing.T) *services.Postgres {
+func server(t *testing.T) *postgres.Server {
 	t.Helper()
-	pg, err := services.StartPostgres(t.Context(), services.Options{})
+	pg, err := postgres.Start(t.Context(), postgres.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { pg.Close() })
 	return pg
@@ -76,7 +76,7 @@ func different() string {
 	return fmt.Sprintf("\nCREATE TABLE other_%d (id int);", time.Now().UnixNano())
 }
 
-func open(t *testing.T, pg *services.Postgres, template string) *sql.DB {
+func open(t *testing.T, pg *postgres.Server, template string) *sql.DB {
 	t.Helper()
 	d, err := Clone(t.Context(), pg, template)
 	require.NoError(t, err)
@@ -115,6 +115,10 @@ func TestSeed(t *testing.T) {
 		require.Equal(t, 1, one[int](t, db, "SELECT count(*) FROM events WHERE title = $1", e.Title))
 		require.Equal(t, 0, one[int](t, db, "SELECT count(*) FROM orders WHERE event_id = $1", e.ID))
 	}
+	require.Zero(t, one[int](t, db, `SELECT count(*) FROM orders o LEFT JOIN users u ON u.id = user_id LEFT JOIN events e ON e.id = event_id
+		LEFT JOIN venues v ON v.id = e.venue_id WHERE u.id IS NULL OR e.id IS NULL OR v.id IS NULL`), "what refers to nothing")
+	_, err = db.Exec(`INSERT INTO orders (user_id, event_id, quantity, total_cents) VALUES (1, 999999, 1, 1)`)
+	require.ErrorContains(t, err, "foreign key", "whatever the seed leaves out, the test's database checks")
 	for _, u := range []User{Buyer, OtherBuyer, Organiser, {ID: 5000, Email: "user5000@example.com", Password: Password, Role: "buyer"}} {
 		hash := one[string](t, db, "SELECT password_hash FROM users WHERE id = $1 AND email = $2 AND role = $3", u.ID, u.Email, u.Role)
 		require.NoError(t, bcrypt.CompareHashAndPassword([]byte(hash), []byte(u.Password)))
@@ -314,4 +318,58 @@ func TestUnusedTemplatesAreForgotten(t *testing.T) {
 	require.NotContains(t, names(), old)
 	require.Contains(t, names(), held)
 	require.NoError(t, o.drop(t.Context(), held))
+}
+
+func TestUnchangedDatabasesAreUsedAgain(t *testing.T) {
+	pg := server(t)
+	if major(pg.Version()) < countsAtOnce {
+		t.Skip("this PostgreSQL counts what is written some time later")
+	}
+	template, err := Template(t.Context(), pg, migrate(schema), nil)
+	require.NoError(t, err)
+	for does, usedAgain := range map[string]bool{
+		"SELECT count(*) FROM events":                                   true,
+		"SELECT * FROM venues WHERE id = 1 FOR SHARE":                   true,
+		"CREATE TEMPORARY TABLE mine (id int)":                          false,
+		"UPDATE events SET price_cents = price_cents WHERE id = 1":      false,
+		"DELETE FROM orders WHERE id = 1":                               false,
+		"TRUNCATE orders":                                               false,
+		"CREATE TABLE another (id int)":                                 false,
+		"ALTER TABLE events ALTER price_cents SET DEFAULT 1":            false,
+		"BEGIN; DELETE FROM orders WHERE id = 1; ROLLBACK":              false,
+		"INSERT INTO venues (name, city, capacity) VALUES ('', '', 10)": false,
+	} {
+		t.Run(does, func(t *testing.T) {
+			d, err := Clone(t.Context(), pg, template)
+			require.NoError(t, err)
+			db, err := sql.Open("postgres", pg.URL(d.Name))
+			require.NoError(t, err)
+			defer db.Close() // after Release: a connection is still open
+			_, err = db.Exec(does)
+			require.NoError(t, err)
+			require.NoError(t, d.Release(t.Context()))
+			next, err := Clone(t.Context(), pg, template)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, next.Release(t.Context())) }()
+			require.Equal(t, usedAgain, next.Name == d.Name, "%s was copied, and released", d.Name)
+			exists, err := d.owner.exists(t.Context(), d.Name)
+			require.NoError(t, err)
+			require.Equal(t, usedAgain, exists)
+		})
+	}
+}
+
+func TestReleasedDatabasesAreGoneInTheEnd(t *testing.T) {
+	pg, other := server(t), server(t)
+	template, err := Template(t.Context(), pg, migrate(schema), nil)
+	require.NoError(t, err)
+	d, err := Clone(t.Context(), pg, template)
+	require.NoError(t, err)
+	require.NoError(t, d.Release(t.Context()))
+	require.NoError(t, pg.Close())
+	o, err := ownerOf(t.Context(), other)
+	require.NoError(t, err)
+	exists, err := o.exists(t.Context(), d.Name)
+	require.NoError(t, err)
+	require.False(t, exists)
 }

@@ -7,6 +7,9 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/markup"
 )
 
 // What a reader downloads at most, gzipped, in bytes.
@@ -19,20 +22,20 @@ const (
 )
 
 // checkBudgets finds pages that are too heavy.
-func (s *Site) checkBudgets(pages []rendered) Findings {
+func (s *Site) checkBudgets(pages []rendered) content.Findings {
 	weigh := &scales{site: s, known: map[string]int{}}
-	all := make([]Findings, len(pages))
+	all := make([]content.Findings, len(pages))
 	parallel(len(pages), func(i int) { all[i] = weigh.page(pages[i]) })
-	var found Findings
+	var found content.Findings
 	for _, of := range all {
 		found = append(found, of...)
 	}
 	index, err := s.SearchIndex()
 	switch size := gzipped(index); {
 	case err != nil:
-		found = append(found, Finding{File: "site/content", What: err.Error()})
+		found = append(found, content.Finding{File: "site/content", What: err.Error()})
 	case size > indexBudget:
-		found = append(found, Finding{File: "site/content", What: fmt.Sprintf("%s has %s gzipped; at most %s", indexName, kilobytes(size), kilobytes(indexBudget))})
+		found = append(found, content.Finding{File: "site/content", What: fmt.Sprintf("%s has %s gzipped; at most %s", indexName, kilobytes(size), kilobytes(indexBudget))})
 	}
 	return found
 }
@@ -44,11 +47,11 @@ type scales struct {
 	known map[string]int // by name
 }
 
-func (w *scales) page(p rendered) Findings {
-	var found Findings
+func (w *scales) page(p rendered) content.Findings {
+	var found content.Findings
 	over := func(what string, size, budget int) {
 		if size > budget {
-			found = append(found, Finding{File: p.source, What: fmt.Sprintf("%s has %s of %s gzipped; at most %s", p.path, kilobytes(size), what, kilobytes(budget))})
+			found = append(found, content.Finding{File: p.source, What: fmt.Sprintf("%s has %s of %s gzipped; at most %s", p.path, kilobytes(size), what, kilobytes(budget))})
 		}
 	}
 	budget := pageBudget
@@ -56,11 +59,11 @@ func (w *scales) page(p rendered) Findings {
 		budget = diffBudget
 	}
 	over("HTML", gzipped(p.html), budget)
-	over("script", w.assets(p.path, p.scripts)+gzipped([]byte(p.inline[inlineScript])), scriptBudget)
-	over("style", w.assets(p.path, p.styles)+gzipped([]byte(p.inline[inlineStyle])), styleBudget)
-	if live := scan(string(p.live)); live != nil {
-		over("script (served live)", w.assets(p.path, live.scripts), scriptBudget)
-		over("style (served live)", w.assets(p.path, live.styles), styleBudget)
+	over("script", w.assets(p.path, p.Scripts)+gzipped([]byte(p.Inline[markup.InlineScript])), scriptBudget)
+	over("style", w.assets(p.path, p.Styles)+gzipped([]byte(p.Inline[markup.InlineStyle])), styleBudget)
+	if live := markup.Scan(string(p.live)); live != nil {
+		over("script (served live)", w.assets(p.path, live.Scripts), scriptBudget)
+		over("style (served live)", w.assets(p.path, live.Styles), styleBudget)
 	}
 	return found
 }

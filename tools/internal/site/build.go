@@ -16,7 +16,7 @@ const marker = ".boxoffice-site"
 // Build checks the site and writes it into dir, which is made. Of an earlier Build it
 // removes the files that are no longer part of the site; what others put there stays.
 // Links are relative: the folder works on any server, and without one.
-// The error is Findings when something is wrong with the course; nothing is written then.
+// The error is content.Findings when something is wrong with the course; nothing is written then.
 func (s *Site) Build(dir string) error {
 	pages, found := s.renderAll()
 	if len(found) > 0 {

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // stepFiles are the files of a step on both sides, read when they are first asked for.
@@ -79,10 +81,10 @@ func (s *Site) changes(b *build, step *course.Step) {
 	v.Summary = "From the starter to the solution, file by file."
 	files := s.steps[step.Name]
 	if err := files.read(); err != nil {
-		b.findings = append(b.findings, Finding{File: "solutions/" + step.Name, What: err.Error()})
+		b.findings = append(b.findings, content.Finding{File: "solutions/" + step.Name, What: err.Error()})
 		return
 	}
-	b.showDiff(Diff("starter", "solution", files.starter, files.solved))
+	b.showDiff(draw.NewDiff("starter", "solution", files.starter, files.solved))
 }
 
 // beside begins a page that stands beside a step's lesson.
@@ -91,7 +93,7 @@ func (s *Site) beside(b *build, step *course.Step) {
 }
 
 // showDiff puts a diff on the page, and its files into the table of contents.
-func (b *build) showDiff(d *DiffView) {
+func (b *build) showDiff(d *draw.Diff) {
 	b.view.Step.Diff = d
 	for _, f := range d.Files {
 		b.view.Contents = append(b.view.Contents, Heading{2, f.ID, f.Name})

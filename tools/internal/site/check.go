@@ -7,6 +7,9 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/markup"
 )
 
 // indexName is the file of the search, beside index.html.
@@ -17,20 +20,20 @@ type rendered struct {
 	*page
 	html []byte
 	live []byte // as the companion would serve it
-	*scanned
+	*markup.Page
 }
 
 // Check renders everything and returns all that is wrong, in the order of files and
 // lines: with the content, with links and anchors, with the size of pages. It is empty
 // for a site that can be published.
-func (s *Site) Check() Findings {
+func (s *Site) Check() content.Findings {
 	_, found := s.renderAll()
 	return found
 }
 
 // renderAll renders all pages side by side, and checks them.
-func (s *Site) renderAll() ([]rendered, Findings) {
-	found := append(Findings{}, s.findings...)
+func (s *Site) renderAll() ([]rendered, content.Findings) {
+	found := append(content.Findings{}, s.findings...)
 	pages := make([]rendered, len(s.order))
 	failed := make([]error, len(s.order))
 	parallel(len(s.order), func(i int) {
@@ -40,11 +43,11 @@ func (s *Site) renderAll() ([]rendered, Findings) {
 			return
 		}
 		pages[i].live, failed[i] = s.Render(p.path, Options{Live: true, Token: "token"})
-		pages[i].scanned = scan(string(pages[i].html))
+		pages[i].Page = markup.Scan(string(pages[i].html))
 	})
 	for i, err := range failed {
 		if err != nil {
-			return nil, append(found, Finding{File: "site/templates", What: fmt.Sprintf("%s: %v", s.order[i].path, err)})
+			return nil, append(found, content.Finding{File: "site/templates", What: fmt.Sprintf("%s: %v", s.order[i].path, err)})
 		}
 	}
 	for _, p := range s.order {
@@ -53,7 +56,7 @@ func (s *Site) renderAll() ([]rendered, Findings) {
 	found = append(found, s.checkLinks(pages)...)
 	found = append(found, s.checkBudgets(pages)...)
 	found = append(found, s.checkDrawing()...)
-	return pages, found.sorted()
+	return pages, found.Sorted()
 }
 
 // parallel calls do for 0 to n-1, on as many goroutines as there are cores.
@@ -80,11 +83,11 @@ func parallel(n int, do func(i int)) {
 
 // checkLinks finds links of pages that lead nowhere: first those that stand in Markdown,
 // whose line is known, then all others.
-func (s *Site) checkLinks(pages []rendered) Findings {
-	var found Findings
+func (s *Site) checkLinks(pages []rendered) content.Findings {
+	var found content.Findings
 	ids := map[string]map[string]bool{}
 	for _, p := range pages {
-		ids[p.path] = p.ids
+		ids[p.path] = p.IDs
 	}
 	told := map[string]bool{}
 	for _, p := range pages {
@@ -97,12 +100,12 @@ func (s *Site) checkLinks(pages []rendered) Findings {
 		}
 	}
 	for _, p := range pages {
-		for _, fault := range p.faults {
-			found = append(found, Finding{File: p.source, What: p.path + ": " + fault})
+		for _, fault := range p.Faults {
+			found = append(found, content.Finding{File: p.source, What: p.path + ": " + fault})
 		}
-		for _, link := range p.links {
+		for _, link := range p.Links {
 			if what := s.dead(p.path, link, ids, told); what != "" {
-				found = append(found, Finding{File: p.source, What: p.path + " " + what})
+				found = append(found, content.Finding{File: p.source, What: p.path + " " + what})
 			}
 		}
 	}

@@ -30,19 +30,19 @@ func TestFindings(t *testing.T) {
 		want   []string
 	}{
 		"missing region": {replaced(lesson1, "region=Add", "region=Sum"),
-			[]string{lesson1 + ":52: pulls region Sum from solutions/01-adding/number/number.go, which has no such region"}},
+			[]string{lesson1 + ":55: pulls region Sum from solutions/01-adding/number/number.go, which has no such region"}},
 		"missing file": {replaced(lesson1, "number/number.go region", "numbers.go region"),
-			[]string{lesson1 + ":52: pulls code from solutions/01-adding/numbers.go, which isn't there"}},
+			[]string{lesson1 + ":55: pulls code from solutions/01-adding/numbers.go, which isn't there"}},
 		"region without a file": {replaced(lesson1, "file=solutions/01-adding/number/number.go ", ""),
-			[]string{lesson1 + ":52: names a region without a file="}},
+			[]string{lesson1 + ":55: names a region without a file="}},
 		"unknown language": {replaced(lesson1, "```text", "```cobol"),
-			[]string{lesson1 + `:55: the language "cobol" of a block of code is unknown`}},
+			[]string{lesson1 + `:58: the language "cobol" of a block of code is unknown`}},
 		"dead link to a page": {replaced(lesson1, "(02-doubling.md)", "(02-double.md)"),
-			[]string{lesson1 + ":21: links to 02-double.md, which isn't there"}},
+			[]string{lesson1 + ":24: links to 02-double.md, which isn't there"}},
 		"dead link to a file": {replaced(lesson1, "steps/01-adding/main.go", "steps/01-adding/mein.go"),
-			[]string{lesson1 + ":33: links to ../../../steps/01-adding/mein.go, which isn't there"}},
+			[]string{lesson1 + ":36: links to ../../../steps/01-adding/mein.go, which isn't there"}},
 		"dead anchor": {replaced(lesson1, "#tools-you-need", "#tools"),
-			[]string{lesson1 + ":21: links to guides/setup.html#tools, but the page has no such place"}},
+			[]string{lesson1 + ":24: links to guides/setup.html#tools, but the page has no such place"}},
 		"dead anchor on the same page": {replaced("site/content/guides/instructor.md", "#track-half-day", "#track-half"),
 			[]string{"site/content/guides/instructor.md:9: links to guides/instructor.html#track-half, but the page has no such place"}},
 		"link out of the course": {replaced(setup, "../home.md", "../../../../home.md"),
@@ -60,25 +60,27 @@ func TestFindings(t *testing.T) {
 		"another title": {replaced(setup, "\n# Set up", "\n# Setting up"),
 			[]string{setup + `:7: the heading "Setting up" isn't the title`}},
 		"picture without a text": {replaced(lesson1, "![Two boxes become one]", "![]"),
-			[]string{lesson1 + ":25: the picture ../diagrams/01-adding.svg has no alternative text"}},
+			[]string{lesson1 + ":28: the picture ../diagrams/01-adding.svg has no alternative text"}},
 		"picture that isn't there": {replaced(lesson1, "diagrams/01-adding.svg", "diagrams/01.svg"),
-			[]string{lesson1 + ":25: shows ../diagrams/01.svg, which isn't there"}},
+			[]string{lesson1 + ":28: shows ../diagrams/01.svg, which isn't there"}},
 		"picture in a text": {replaced(lesson1, "![Two", "Look: ![Two"),
-			[]string{lesson1 + ":25: a picture stands inside of a text"}},
+			[]string{lesson1 + ":28: a picture stands inside of a text"}},
 		"script in a picture": {replaced("site/content/diagrams/01-adding.svg", "<defs>", "<script>x</script><defs>"),
-			[]string{lesson1 + ":25: shows ../diagrams/01-adding.svg: <script can't stand in a page"}},
+			[]string{lesson1 + ":28: shows ../diagrams/01-adding.svg: <script can't stand in a page"}},
 		"unknown test": {replaced(lesson1, "TestNegative", "TestNegativ"),
 			[]string{lesson1 + ":14: task 2 names TestNegativ, which no test file has"}},
 		"task without words": {replaced(lesson1, "**Task 2.**", "Second,"),
 			[]string{lesson1 + `:16: no paragraph of "Your tasks" begins with **Task 2.**`}},
 		"words without a task": {replaced(lesson1, "**Task 2.**", "**Task 3.**"),
-			[]string{lesson1 + ":44: the front matter has no task 3"}},
+			[]string{lesson1 + ":47: the front matter has no task 3"}},
+		"lesson without the note for its file": {replaced(lesson1, "> Code, charts", "> Charts"),
+			[]string{"below the title must stand:\n> Code, charts and drawings are missing in this file. To read it whole in the terminal: `go tool workshop read 01`."}},
 		"text that no page shows": {replaced(lesson1, "# Adding up\n", "# Adding up\n\nWelcome.\n"),
 			[]string{lesson1 + ":19: text stands above the first heading of level 2"}},
 		"chart without a machine": {replaced(chart1, "2 cores", ""),
-			[]string{lesson1 + ":61: draws site/data/01-adding.json: there is no machine"}},
+			[]string{lesson1 + ":64: draws site/data/01-adding.json: there is no machine"}},
 		"chart that isn't there": {replaced(lesson1, "data/01-adding.json", "data/01.json"),
-			[]string{lesson1 + ":61: draws site/data/01.json: it isn't there"}},
+			[]string{lesson1 + ":64: draws site/data/01.json: it isn't there"}},
 		"values that don't fit": {replaced(chart1, "[600, 1200]", "[600]"),
 			[]string{`the row "alone" has 1 values for 2 columns`}},
 		"track and lesson": {replaced(lesson1, "[half-day]", "[]"),
@@ -136,7 +138,7 @@ func TestAllFindingsAtOnce(t *testing.T) {
 	for _, one := range f.open().Check() {
 		places = append(places, strings.SplitN(one.String(), ": ", 2)[0])
 	}
-	assert.Equal(t, []string{setup + ":11", lesson1 + ":25", lesson1 + ":52"}, places)
+	assert.Equal(t, []string{setup + ":11", lesson1 + ":28", lesson1 + ":55"}, places)
 }
 
 // TestFindingIsMarkedOnThePage lets an author see the place, and the rest of the page.
@@ -144,7 +146,7 @@ func TestFindingIsMarkedOnThePage(t *testing.T) {
 	f := newFixture(t)
 	f.replace(lesson1, "region=Add", "region=<b>")
 	page := f.render("steps/01-adding.html")
-	assert.Contains(t, page, `<p class="finding">`+lesson1+`:52: pulls region &lt;b&gt; from`)
+	assert.Contains(t, page, `<p class="finding">`+lesson1+`:55: pulls region &lt;b&gt; from`)
 	assert.Contains(t, page, "sums &gt; 0")
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
+
+	"example.com/boxoffice/tools/internal/site/content"
 )
 
 // image refuses a picture in the middle of a text: figures stand alone.
@@ -28,7 +30,7 @@ func (d *document) figure(w util.BufWriter, n *ast.Image) {
 		d.failed(w, n.Pos(), "the picture %s has no alternative text", link)
 		return
 	}
-	file, err := repositoryPath(d.file, link)
+	file, err := content.RepositoryPath(d.File, link)
 	if err != nil {
 		d.failed(w, n.Pos(), "%v", err)
 		return

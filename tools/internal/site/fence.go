@@ -3,14 +3,13 @@ package site
 import (
 	"fmt"
 	"html"
-	"html/template"
-	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
 
 	"example.com/boxoffice/tools/internal/excerpt"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // fence renders a block of code: as it stands in the page, pulled from a file, or drawn
@@ -37,7 +36,7 @@ func (d *document) fence(w util.BufWriter, src []byte, n ast.Node, entering bool
 }
 
 func (d *document) code(w util.BufWriter, block *ast.FencedCodeBlock, f excerpt.Fence) {
-	if _, known := languages[f.Language]; !known {
+	if !draw.Knows(f.Language) {
 		d.failed(w, block.Pos(), "the language %q of a block of code is unknown", f.Language)
 		return
 	}
@@ -45,7 +44,7 @@ func (d *document) code(w util.BufWriter, block *ast.FencedCodeBlock, f excerpt.
 		var b strings.Builder
 		for i := range block.Lines().Len() {
 			segment := block.Lines().At(i)
-			b.Write(segment.Value(d.body))
+			b.Write(segment.Value(d.Body))
 		}
 		figure(w, f.Language, "", codeLabel(f.Language), b.String())
 		return
@@ -92,44 +91,9 @@ func figure(w util.BufWriter, language, file, label, src string) {
 		fmt.Fprintf(w, "<figcaption>%s</figcaption>", html.EscapeString(file))
 	}
 	fmt.Fprintf(w, "<pre tabindex=\"0\" role=\"group\" aria-label=\"%s\"><code>", html.EscapeString(label))
-	for _, line := range highlight(language, src) {
+	for _, line := range draw.Code(language, src) {
 		w.WriteString(string(line))
 		w.WriteByte('\n')
 	}
 	w.WriteString("</code></pre></figure>\n")
-}
-
-// paragraphs is plain text as HTML: blank lines part paragraphs, and what stands between
-// backticks is code.
-func paragraphs(plain string) template.HTML {
-	var b strings.Builder
-	for _, one := range strings.Split(strings.TrimSpace(plain), "\n\n") {
-		if one = strings.Join(strings.Fields(one), " "); one != "" {
-			fmt.Fprintf(&b, "<p>%s</p>\n", inline(one))
-		}
-	}
-	return template.HTML(b.String())
-}
-
-// inline is a line of plain text as HTML. What stands between backticks is code.
-func inline(plain string) template.HTML {
-	var b strings.Builder
-	for i, part := range strings.Split(plain, "`") {
-		if i%2 == 1 {
-			fmt.Fprintf(&b, "<code>%s</code>", html.EscapeString(part))
-		} else {
-			b.WriteString(html.EscapeString(curly(part)))
-		}
-	}
-	return template.HTML(b.String())
-}
-
-var (
-	apostrophe = regexp.MustCompile(`([\p{L}\p{N}])'(\p{L}|\B)`)
-	quotation  = regexp.MustCompile(`"([^"]*)"`)
-)
-
-// curly sets the quotes of plain text as goldmark sets those of Markdown.
-func curly(plain string) string {
-	return quotation.ReplaceAllString(apostrophe.ReplaceAllString(plain, "$1’$2"), "“$1”")
 }

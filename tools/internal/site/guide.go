@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"html/template"
 	"slices"
+
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // The guides that show more than their text.
@@ -13,17 +16,17 @@ const (
 )
 
 // guide makes a page of text.
-func (s *Site) guide(b *build, g *guide) {
+func (s *Site) guide(b *build, g *content.Guide) {
 	v := &b.view
-	v.Title, v.Summary = curly(g.Title), curly(g.Summary)
-	d := s.parse(g.source)
+	v.Title, v.Summary = draw.Curly(g.Title), draw.Curly(g.Summary)
+	d := s.parse(g.Source)
 	var body bytes.Buffer
 	for _, p := range d.parts(g.Title) {
 		b.text(d, p, &body)
 	}
 	v.Body = template.HTML(body.String())
 	v.Prev, v.Next = s.guidesAround(v.Path, g)
-	switch g.page {
+	switch g.Page {
 	case instructorPage:
 		s.timetables(b)
 	case notesPage:
@@ -49,7 +52,7 @@ func (b *build) text(d *document, p part, to *bytes.Buffer) {
 }
 
 // guidesAround are the guides before and after one.
-func (s *Site) guidesAround(path string, g *guide) (prev, next *Link) {
+func (s *Site) guidesAround(path string, g *content.Guide) (prev, next *Link) {
 	i := slices.Index(s.guides, g)
 	if i > 0 {
 		l := guideLink(path, s.guides[i-1])
@@ -70,7 +73,7 @@ func (s *Site) notes(b *build) {
 		if err != nil {
 			continue // the lesson's own page says it
 		}
-		d.page = v.Path
+		d.Page = v.Path
 		for _, p := range d.parts(step.Title) {
 			if p.heading == nil || p.id() != notesSection {
 				continue

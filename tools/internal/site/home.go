@@ -6,11 +6,14 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 const (
-	homeFile    = contentDir + "/home.md"
-	plannedFile = contentDir + "/planned.yaml"
+	homeFile    = content.Dir + "/home.md"
+	plannedFile = content.Dir + "/planned.yaml"
 	startID     = "start"
 )
 
@@ -38,32 +41,32 @@ type plannedStep struct {
 
 // homeText is home.md.
 type homeText struct {
-	*source
+	*content.Source
 	homeHead
 }
 
 // readHome reads home.md; nil when it isn't there, or isn't a page.
-func (s *Site) readHome() (*homeText, Findings) {
+func (s *Site) readHome() (*homeText, content.Findings) {
 	if _, err := os.Stat(filepath.Join(s.course.Root, filepath.FromSlash(homeFile))); err != nil {
 		return nil, nil
 	}
-	src, err := readSource(s.course.Root, homeFile, "index.html")
+	src, err := content.ReadSource(s.course.Root, homeFile, "index.html")
 	if err != nil {
-		return nil, Findings{{File: homeFile, Line: 1, What: err.Error()}}
+		return nil, content.Findings{{File: homeFile, Line: 1, What: err.Error()}}
 	}
-	h := &homeText{source: src}
-	if found := src.readHead(&h.homeHead); found != nil {
+	h := &homeText{Source: src}
+	if found := src.ReadHead(&h.homeHead); found != nil {
 		return h, found
 	}
-	return h, src.needs(map[string]string{"title": h.Title, "summary": h.Summary})
+	return h, src.Needs(map[string]string{"title": h.Title, "summary": h.Summary})
 }
 
 // home makes the first page: its text, and the map of all steps.
 func (s *Site) home(b *build, h *homeText) {
 	v := &b.view
-	v.Title, v.Summary = curly(h.Title), curly(h.Summary)
+	v.Title, v.Summary = draw.Curly(h.Title), draw.Curly(h.Summary)
 	v.Home = &HomeView{Parts: s.journey(b, h)}
-	d := s.parse(h.source)
+	d := s.parse(h.Source)
 	var body bytes.Buffer
 	for _, p := range d.parts(h.Title) {
 		if p.heading != nil && p.id() == startID {
@@ -85,13 +88,13 @@ func (s *Site) home(b *build, h *homeText) {
 // journey lays all steps out along the parts of the map. Without parts it is one.
 func (s *Site) journey(b *build, h *homeText) []PartView {
 	var planned []plannedStep
-	b.findings = append(b.findings, readYAML(s.course.Root, plannedFile, &planned)...)
+	b.findings = append(b.findings, content.ReadYAML(s.course.Root, plannedFile, &planned)...)
 	stops := map[int]StopView{}
 	var order []int
 	for _, step := range s.course.Steps {
 		stops[step.Number] = StopView{
-			Number: fmt.Sprintf("%02d", step.Number), Name: step.Name, Title: curly(step.Title),
-			Measures: curly(step.Measures), Minutes: step.Minutes, Href: "steps/" + step.Name + ".html",
+			Number: fmt.Sprintf("%02d", step.Number), Name: step.Name, Title: draw.Curly(step.Title),
+			Measures: draw.Curly(step.Measures), Minutes: step.Minutes, Href: "steps/" + step.Name + ".html",
 		}
 		order = append(order, step.Number)
 	}
@@ -103,7 +106,7 @@ func (s *Site) journey(b *build, h *homeText) []PartView {
 		if p.Title == "" || p.Measures == "" || p.Name == "" {
 			b.findings = append(b.findings, s.plannedFinding(p, "needs a name, a title and what it measures"))
 		}
-		stops[p.Number] = StopView{Number: fmt.Sprintf("%02d", p.Number), Name: p.Name, Title: curly(p.Title), Measures: curly(p.Measures)}
+		stops[p.Number] = StopView{Number: fmt.Sprintf("%02d", p.Number), Name: p.Name, Title: draw.Curly(p.Title), Measures: draw.Curly(p.Measures)}
 		order = append(order, p.Number)
 	}
 	parts := h.Parts
@@ -118,7 +121,7 @@ func (b *build) along(h *homeText, parts []homePart, stops map[int]StopView, ord
 	var views []PartView
 	seen := map[int]int{}
 	for _, p := range parts {
-		view := PartView{Title: curly(p.Title), Text: curly(p.Text)}
+		view := PartView{Title: draw.Curly(p.Title), Text: draw.Curly(p.Text)}
 		for _, number := range p.Steps {
 			seen[number]++
 			if stop, ok := stops[number]; ok {
@@ -134,18 +137,18 @@ func (b *build) along(h *homeText, parts []homePart, stops map[int]StopView, ord
 	}
 	for _, number := range order {
 		if seen[number] == 0 {
-			b.findings = append(b.findings, Finding{h.file, lineOf(h.head, "parts:") + 1, fmt.Sprintf("step %d is in no part", number)})
+			b.findings = append(b.findings, content.Finding{File: h.File, Line: content.LineOf(h.Head, "parts:") + 1, What: fmt.Sprintf("step %d is in no part", number)})
 		}
 	}
 	return views
 }
 
-func (h *homeText) partFinding(p homePart, format string, args ...any) Finding {
+func (h *homeText) partFinding(p homePart, format string, args ...any) content.Finding {
 	what := fmt.Sprintf("the part %q "+format, append([]any{p.Title}, args...)...)
-	return Finding{h.file, lineOf(h.head, p.Title) + 1, what}
+	return content.Finding{File: h.File, Line: content.LineOf(h.Head, p.Title) + 1, What: what}
 }
 
-func (s *Site) plannedFinding(p plannedStep, what string) Finding {
+func (s *Site) plannedFinding(p plannedStep, what string) content.Finding {
 	src, _ := os.ReadFile(filepath.Join(s.course.Root, filepath.FromSlash(plannedFile)))
-	return Finding{plannedFile, lineOf(src, fmt.Sprintf("number: %d", p.Number)), fmt.Sprintf("step %d %s", p.Number, what)}
+	return content.Finding{File: plannedFile, Line: content.LineOf(src, fmt.Sprintf("number: %d", p.Number)), What: fmt.Sprintf("step %d %s", p.Number, what)}
 }

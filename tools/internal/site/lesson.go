@@ -2,8 +2,6 @@ package site
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,11 +10,15 @@ import (
 	"github.com/yuin/goldmark/ast"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 const (
 	tasksSection = "your-tasks"
-	notesSection = "speaker-notes"
+	// changesSection shows the solution, directly below the tasks.
+	changesSection = "what-changed"
+	notesSection   = "speaker-notes"
 )
 
 // part is what stands between two headings of level 2.
@@ -58,19 +60,17 @@ func (p part) id() string {
 // lesson makes the page of a step.
 func (s *Site) lesson(b *build, step *course.Step) {
 	v := &b.view
-	v.Title, v.Summary = curly(step.Title), curly(step.Summary)
+	v.Title, v.Summary = draw.Curly(step.Title), draw.Curly(step.Summary)
 	v.Step = s.stepView(v.Path, step)
 	v.Prev, v.Next = s.neighbours(v.Path, step)
 	d, err := s.lessonSource(step)
 	if err != nil {
-		b.findings = append(b.findings, Finding{File: contentDir + "/steps/" + step.Name + ".md", What: err.Error()})
+		b.findings = append(b.findings, content.Finding{File: content.Dir + "/steps/" + step.Name + ".md", What: err.Error()})
 		return
 	}
 	for _, p := range d.parts(step.Title) {
 		if p.heading == nil {
-			if len(p.nodes) > 0 {
-				d.add(p.nodes[0].Pos(), "text stands above the first heading of level 2, where no page shows it")
-			}
+			d.checkNote(p.nodes, step)
 			continue
 		}
 		b.section(d, p)
@@ -84,9 +84,22 @@ func (s *Site) lesson(b *build, step *course.Step) {
 	b.take(d)
 }
 
+// checkNote finds what stands above the first heading of level 2, where no page shows it: the note for
+// whoever reads the file itself, and nothing else.
+func (d *document) checkNote(nodes []ast.Node, step *course.Step) {
+	if !strings.Contains(string(d.Body), "\n"+step.RawNote()) {
+		d.add(0, "below the title must stand:\n%s", step.RawNote())
+	}
+	for _, n := range nodes {
+		if n.Kind() != ast.KindBlockquote || !course.IsRawNote(d.text(n)) {
+			d.add(n.Pos(), "text stands above the first heading of level 2, where no page shows it")
+		}
+	}
+}
+
 func (s *Site) lessonSource(step *course.Step) (*document, error) {
-	file := contentDir + "/steps/" + step.Name + ".md"
-	src, err := readSource(s.course.Root, file, "steps/"+step.Name+".html")
+	file := content.Dir + "/steps/" + step.Name + ".md"
+	src, err := content.ReadSource(s.course.Root, file, "steps/"+step.Name+".html")
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +121,8 @@ func (b *build) section(d *document, p part) {
 		section.Body = d.html(unfolded(d, p.nodes)...)
 	default:
 		section.Body = d.html(p.nodes...)
+		section.Solution = section.ID == changesSection
+		section.Folded = section.Solution
 		v.Contents = append(v.Contents, d.headings(p.nodes)...)
 	}
 	v.Step.Sections = append(v.Step.Sections, section)
@@ -169,7 +184,7 @@ func (d *document) taskOf(n ast.Node) int {
 		return 0
 	}
 	if after, ok := lead.NextSibling().(*ast.Text); ok {
-		after.Segment = after.Segment.TrimLeftSpace(d.body)
+		after.Segment = after.Segment.TrimLeftSpace(d.Body)
 	}
 	n.RemoveChild(n, lead)
 	number, _ := strconv.Atoi(m[1]) // the pattern saw digits
@@ -188,7 +203,7 @@ func (d *document) withoutTitle(nodes []ast.Node, title string) []ast.Node {
 	case strings.HasPrefix(text, title+" "):
 		if begin, ok := nodes[0].FirstChild().(*ast.Text); ok && begin.Segment.Len() >= len(title) {
 			begin.Segment.Start += len(title)
-			begin.Segment = begin.Segment.TrimLeftSpace(d.body)
+			begin.Segment = begin.Segment.TrimLeftSpace(d.Body)
 		}
 	}
 	return nodes
@@ -201,7 +216,7 @@ func unfolded(d *document, nodes []ast.Node) []ast.Node {
 		if !ok {
 			return false
 		}
-		text := strings.TrimSpace(string(block.Lines().Value(d.body)))
+		text := strings.TrimSpace(string(block.Lines().Value(d.Body)))
 		return strings.HasPrefix(text, "<details") || strings.HasPrefix(text, "<summary") || strings.HasPrefix(text, "</details")
 	})
 }
@@ -210,7 +225,7 @@ func unfolded(d *document, nodes []ast.Node) []ast.Node {
 func (s *Site) stepView(path string, step *course.Step) *StepView {
 	v := &StepView{
 		Number: fmt.Sprintf("%02d", step.Number), Name: step.Name,
-		Title: curly(step.Title), Summary: curly(step.Summary), Measures: curly(step.Measures), Minutes: step.Minutes,
+		Title: draw.Curly(step.Title), Summary: draw.Curly(step.Summary), Measures: draw.Curly(step.Measures), Minutes: step.Minutes,
 		Lesson:   stepLink(path, step),
 		Mistakes: pageLink(path, "mistakes/"+step.Name+".html", "Mistakes that these tests catch"),
 		Changes:  pageLink(path, "changes/"+step.Name+".html", "What changed"),
@@ -221,12 +236,12 @@ func (s *Site) stepView(path string, step *course.Step) *StepView {
 		}
 	}
 	for _, line := range step.Learned {
-		v.Learned = append(v.Learned, inline(line))
+		v.Learned = append(v.Learned, draw.Inline(line))
 	}
 	for _, t := range step.Tasks {
-		task := TaskView{Number: t.Number, Title: curly(t.Title), Tests: t.Tests}
+		task := TaskView{Number: t.Number, Title: draw.Curly(t.Title), Tests: t.Tests}
 		for _, hint := range t.Hints {
-			task.Hints = append(task.Hints, paragraphs(hint))
+			task.Hints = append(task.Hints, draw.Paragraphs(hint))
 		}
 		v.Tasks = append(v.Tasks, task)
 	}
@@ -252,41 +267,19 @@ func (s *Site) neighbours(path string, step *course.Step) (prev, next *Link) {
 	return prev, next
 }
 
-// testName matches the beginning of a test.
-var testName = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-
 // checkTests finds tests of the front matter that no test file has.
 func (s *Site) checkTests(d *document, step *course.Step) {
-	known, err := testsOf(step)
+	tests, err := course.Tests(step.SolutionDir)
 	if err != nil {
 		d.add(0, "%v", err)
 		return
 	}
 	for _, t := range step.Tasks {
 		for _, test := range t.Tests {
-			if !known[test] {
-				line := lineOf(d.head, test) + 1
-				d.findings = append(d.findings, Finding{d.file, line, fmt.Sprintf("task %d names %s, which no test file has", t.Number, test)})
+			if !slices.ContainsFunc(tests, func(known course.Test) bool { return known.Name == test }) {
+				line := content.LineOf(d.Head, test) + 1
+				d.findings = append(d.findings, content.Finding{File: d.File, Line: line, What: fmt.Sprintf("task %d names %s, which no test file has", t.Number, test)})
 			}
 		}
 	}
-}
-
-// testsOf are the names of a step's tests.
-func testsOf(step *course.Step) (map[string]bool, error) {
-	files, err := step.TestFiles()
-	if err != nil {
-		return nil, err
-	}
-	names := map[string]bool{}
-	for _, file := range files {
-		src, err := os.ReadFile(filepath.Join(step.SolutionDir, filepath.FromSlash(file)))
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range testName.FindAllSubmatch(src, -1) {
-			names[string(m[1])] = true
-		}
-	}
-	return names, nil
 }

@@ -11,13 +11,16 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
+
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // reference is a link of a Markdown file to a place on a page.
 type reference struct {
-	from   Finding // where it stands
-	page   string  // from the root of the site
-	anchor string  // "" for the whole page
+	from   content.Finding // where it stands
+	page   string          // from the root of the site
+	anchor string          // "" for the whole page
 }
 
 // target is where a link of a Markdown file leads.
@@ -44,7 +47,7 @@ func (d *document) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (
 	switch {
 	case t.file == "":
 		for child := n.FirstChild(); child != nil; child = child.NextSibling() {
-			if err := d.markdown.Renderer().Render(w, d.body, child); err != nil {
+			if err := d.markdown.Renderer().Render(w, d.Body, child); err != nil {
 				return ast.WalkStop, err
 			}
 		}
@@ -68,10 +71,10 @@ func (d *document) target(link string, offset int) (target, error) {
 	case u.IsAbs() || u.Host != "":
 		return target{href: link}, nil
 	case u.Path == "":
-		d.refers(offset, d.page, u.Fragment)
+		d.refers(offset, d.Page, u.Fragment)
 		return target{href: "#" + u.Fragment}, nil
 	}
-	file, err := repositoryPath(d.file, u.Path)
+	file, err := content.RepositoryPath(d.File, u.Path)
 	if err != nil {
 		return target{}, err
 	}
@@ -80,8 +83,8 @@ func (d *document) target(link string, offset int) (target, error) {
 			anchor = u.Fragment
 		}
 		d.refers(offset, page, anchor)
-		t := target{href: relative(d.page, page, anchor)}
-		if !strings.HasPrefix(file, contentDir+"/") && path.Ext(file) != "" {
+		t := target{href: relative(d.Page, page, anchor)}
+		if !strings.HasPrefix(file, content.Dir+"/") && path.Ext(file) != "" {
 			t.file = file
 		}
 		return t, nil
@@ -103,13 +106,13 @@ func (s *Site) has(path string) bool {
 
 // refers notes a link to a place on a page, which is looked for when all are rendered.
 func (d *document) refers(offset int, page, anchor string) {
-	d.links = append(d.links, reference{Finding{File: d.file, Line: d.line(offset)}, page, anchor})
+	d.links = append(d.links, reference{content.Finding{File: d.File, Line: d.Line(offset)}, page, anchor})
 }
 
 // shownOn is the page that shows a file of the repository, and where; "" for none. The
 // learner's files are on none: a link to one must not lead to its solution.
 func (s *Site) shownOn(file string) (page, anchor string) {
-	if inside, ok := strings.CutPrefix(file, contentDir+"/"); ok {
+	if inside, ok := strings.CutPrefix(file, content.Dir+"/"); ok {
 		if inside == "home.md" {
 			return "index.html", ""
 		}
@@ -135,7 +138,7 @@ func (s *Site) shownOn(file string) (page, anchor string) {
 		}
 		return "mistakes/" + parts[1] + ".html", anchor
 	case step.differs(rest):
-		return "changes/" + parts[1] + ".html", fileID(rest)
+		return "changes/" + parts[1] + ".html", draw.FileID(rest)
 	}
 	return "", ""
 }

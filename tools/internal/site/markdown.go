@@ -16,22 +16,24 @@ import (
 	unsafe "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
+
+	"example.com/boxoffice/tools/internal/site/content"
 )
 
 // document is a Markdown file on its way to HTML.
 type document struct {
-	*source
+	*content.Source
 	site     *Site
 	root     ast.Node
 	markdown goldmark.Markdown
 	ids      map[string]bool // taken on this page
-	findings Findings
+	findings content.Findings
 	links    []reference
 }
 
 // parse reads a Markdown file, gives its headings ids, and looks where its links lead.
-func (s *Site) parse(src *source) *document {
-	d := &document{source: src, site: s, ids: map[string]bool{}}
+func (s *Site) parse(src *content.Source) *document {
+	d := &document{Source: src, site: s, ids: map[string]bool{}}
 	d.markdown = goldmark.New(
 		goldmark.WithExtensions(extension.Table, extension.Typographer),
 		goldmark.WithRendererOptions(
@@ -39,7 +41,7 @@ func (s *Site) parse(src *source) *document {
 			renderer.WithNodeRenderers(util.Prioritized(d, 100)),
 		),
 	)
-	d.root = d.markdown.Parser().Parse(text.NewReader(src.body))
+	d.root = d.markdown.Parser().Parse(text.NewReader(src.Body))
 	_ = ast.Walk(d.root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if h, ok := n.(*ast.Heading); ok && entering {
 			h.SetAttributeString("id", []byte(d.id(d.text(h))))
@@ -61,7 +63,7 @@ func (d *document) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 
 // add records that something is wrong at an offset of the body.
 func (d *document) add(offset int, format string, args ...any) {
-	d.findings = append(d.findings, Finding{d.file, d.line(offset), fmt.Sprintf(format, args...)})
+	d.findings = append(d.findings, content.Finding{File: d.File, Line: d.Line(offset), What: fmt.Sprintf(format, args...)})
 }
 
 // failed records what is wrong, and shows it on the page as well.
@@ -74,7 +76,7 @@ func (d *document) failed(w util.BufWriter, offset int, format string, args ...a
 func (d *document) html(nodes ...ast.Node) template.HTML {
 	var b bytes.Buffer
 	for _, n := range nodes {
-		if err := d.markdown.Renderer().Render(&b, d.body, n); err != nil {
+		if err := d.markdown.Renderer().Render(&b, d.Body, n); err != nil {
 			d.add(n.Pos(), "can't be rendered: %v", err)
 		}
 	}
@@ -107,7 +109,7 @@ func (d *document) text(n ast.Node) string {
 		switch n := n.(type) {
 		case *ast.Text:
 			if entering {
-				b.Write(n.Segment.Value(d.body))
+				b.Write(n.Segment.Value(d.Body))
 				if n.SoftLineBreak() || n.HardLineBreak() {
 					b.WriteByte(' ')
 				}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 
 	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // measuredHere is the chart of what `workshop measure` last measured of a step on this
@@ -20,10 +21,10 @@ func (s *Site) measuredHere(step string) template.HTML {
 	if err != nil {
 		return ""
 	}
-	c := &Chart{*drawn}
-	if c.check() != nil {
+	c := &draw.Chart{Chart: *drawn}
+	if c.Check() != nil {
 		return ""
 	}
 	const figures = `<details><summary>All figures</summary><pre tabindex="0" role="group" aria-label="Output"><code>%s</code></pre></details>`
-	return c.draw() + template.HTML(fmt.Sprintf(figures, html.EscapeString(report.String())))
+	return c.Figure() + template.HTML(fmt.Sprintf(figures, html.EscapeString(report.String())))
 }

@@ -11,6 +11,7 @@ import (
 
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/site/markup"
 )
 
 func TestLivePageShowsWhatThisMachineMeasured(t *testing.T) {
@@ -32,7 +33,7 @@ func TestLivePageShowsWhatThisMachineMeasured(t *testing.T) {
 	assert.Contains(t, live, "Your code against the starter: 26 times less")
 	assert.Contains(t, live, ">51</text>")
 	assert.Contains(t, live, "Step 01, &lt;Adding&gt;", "the report's text is text")
-	assert.Empty(t, scan(live).faults)
+	assert.Empty(t, markup.Scan(live).Faults)
 	assert.NotContains(t, page(Options{}), "On your machine", "the published site shows the course's figures alone")
 
 	require.NoError(t, os.WriteFile(filepath.Join(f.root, ".workshop", "measurements", "01-adding.json"), []byte("{"), 0o600))

@@ -9,7 +9,10 @@ import (
 
 	"example.com/boxoffice/tools/internal/answer"
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/mutant/score"
 	"example.com/boxoffice/tools/internal/patch"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // rightAnswers is the id of the group of other right answers.
@@ -23,12 +26,15 @@ func (s *Site) mistakes(b *build, step *course.Step) {
 	v.Title = "Mistakes that these tests catch"
 	v.Summary = "Each was tried against the tests, and the test that is named turned red."
 	for _, t := range step.Tasks {
-		v.Step.Wrong = append(v.Step.Wrong, MistakeGroup{Task: t.Number, Title: curly(t.Title)})
-		v.Contents = append(v.Contents, Heading{2, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, curly(t.Title))})
+		v.Step.Wrong = append(v.Step.Wrong, MistakeGroup{Task: t.Number, Title: draw.Curly(t.Title)})
+		v.Contents = append(v.Contents, Heading{2, fmt.Sprintf("task-%d", t.Number), fmt.Sprintf("Task %d: %s", t.Number, draw.Curly(t.Title))})
 	}
 	solution, err := s.solution(step)
+	if err == nil {
+		v.Step.Mutants, err = score.Read(step.SolutionDir)
+	}
 	if err != nil {
-		b.findings = append(b.findings, Finding{File: "solutions/" + step.Name, What: err.Error()})
+		b.findings = append(b.findings, content.Finding{File: "solutions/" + step.Name, What: err.Error()})
 		return
 	}
 	for _, path := range patches(step, "wrong-answers") {
@@ -37,7 +43,7 @@ func (s *Site) mistakes(b *build, step *course.Step) {
 			continue
 		}
 		if step.Task(a.Task) == nil {
-			b.findings = append(b.findings, Finding{s.rel(path), 0, fmt.Sprintf("belongs to task %d, which isn't there", a.Task)})
+			b.findings = append(b.findings, content.Finding{File: s.rel(path), What: fmt.Sprintf("belongs to task %d, which isn't there", a.Task)})
 			continue
 		}
 		group := &v.Step.Wrong[a.Task-1]
@@ -74,7 +80,7 @@ func (s *Site) solution(step *course.Step) (map[string][]byte, error) {
 // answer reads an answer, applies it and adds it to the search; nil when it can't be.
 func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answer.Answer, AnswerView) {
 	fail := func(err error) (*answer.Answer, AnswerView) {
-		b.findings = append(b.findings, Finding{File: s.rel(file), What: err.Error()})
+		b.findings = append(b.findings, content.Finding{File: s.rel(file), What: err.Error()})
 		return nil, AnswerView{}
 	}
 	src, err := os.ReadFile(file)
@@ -90,13 +96,13 @@ func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answe
 		return fail(err)
 	}
 	view := AnswerView{
-		ID: strings.TrimSuffix(filepath.Base(file), ".patch"), Title: curly(a.Claim), Why: paragraphs(a.Why),
+		ID: strings.TrimSuffix(filepath.Base(file), ".patch"), Title: draw.Curly(a.Claim), Why: draw.Paragraphs(a.Why),
 		CaughtBy: a.CaughtBy, Says: telling(a.Says), Diff: diff,
 	}
 	step := b.view.Step
 	b.entries = append(b.entries, entry{
 		Title: step.Number + " " + step.Title, Heading: view.Title, Path: b.view.Path + "#" + view.ID,
-		Text: curly(strings.Join(strings.Fields(a.Why), " ")),
+		Text: draw.Curly(strings.Join(strings.Fields(a.Why), " ")),
 	})
 	return a, view
 }
@@ -110,7 +116,7 @@ func telling(piece string) string {
 }
 
 // answerDiff is what an answer changes.
-func answerDiff(src string, solution map[string][]byte) (*DiffView, error) {
+func answerDiff(src string, solution map[string][]byte) (*draw.Diff, error) {
 	changes, err := patch.Parse(src)
 	if err != nil {
 		return nil, err
@@ -122,7 +128,7 @@ func answerDiff(src string, solution map[string][]byte) (*DiffView, error) {
 		}
 	}
 	maps.DeleteFunc(after, func(name string, _ []byte) bool { return isGiven(name) })
-	return Diff("solution", "this answer", solution, after), nil
+	return draw.NewDiff("solution", "this answer", solution, after), nil
 }
 
 // rel is a path as seen from the course's root, with slashes.

@@ -12,6 +12,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // view is what a page of the fixture shows.
@@ -59,6 +63,8 @@ func TestLesson(t *testing.T) {
 	assert.Contains(t, tasks.After, "What is left is somebody else")
 	assert.Len(t, step.Tasks[0].Hints, 3)
 
+	changed := step.Sections[3]
+	assert.True(t, changed.Folded && changed.Solution, "it shows the solution")
 	notes := step.Sections[6]
 	assert.True(t, notes.Folded)
 	assert.Equal(t, "<ul>\n<li>Speak slowly.</li>\n</ul>\n", string(notes.Body), "the page folds it itself")
@@ -113,18 +119,6 @@ func TestHome(t *testing.T) {
 	assert.Equal(t, "guides/setup.html", v.Next.Href)
 }
 
-func TestQuotesOfPlainText(t *testing.T) {
-	for plain, want := range map[string]string{
-		"Don't ask":                 "Don’t ask",
-		"the events' seats":         "the events’ seats",
-		`it says "sold out", twice`: "it says “sold out”, twice",
-		"nothing":                   "nothing",
-	} {
-		assert.Equal(t, want, curly(plain))
-	}
-	assert.Equal(t, template.HTML("it’s <code>it&#39;s</code>"), inline("it's `it's`"))
-}
-
 func TestTimetable(t *testing.T) {
 	v := newFixture(t).view("guides/instructor.html")
 	require.Len(t, v.Tracks, 1)
@@ -161,7 +155,16 @@ func TestMistakes(t *testing.T) {
 	assert.Equal(t, "swapped", step.Right[0].ID)
 }
 
-func lineWith(t *testing.T, d *DiffView, kind string) DiffLine {
+func TestMistakesTellOfMutants(t *testing.T) {
+	f := newFixture(t)
+	f.write("solutions/01-adding/mutants.json", `{"mutants": 40, "killed": 38, "explained": 1}`)
+	told := f.view("mistakes/01-adding.html").Step.Mutants
+	require.Equal(t, &score.Score{Mutants: 40, Killed: 38, Explained: 1}, told)
+	assert.Equal(t, "97.5", told.Percent())
+	assert.Nil(t, f.view("mistakes/02-doubling.html").Step.Mutants)
+}
+
+func lineWith(t *testing.T, d *draw.Diff, kind string) draw.DiffLine {
 	t.Helper()
 	for _, l := range d.Files[0].Hunks[0].Lines {
 		if l.Kind == kind {
@@ -169,7 +172,7 @@ func lineWith(t *testing.T, d *DiffView, kind string) DiffLine {
 		}
 	}
 	require.Fail(t, "no line "+kind)
-	return DiffLine{}
+	return draw.DiffLine{}
 }
 
 func TestChanges(t *testing.T) {
@@ -193,7 +196,7 @@ func TestRenderForTheCompanion(t *testing.T) {
 	assert.NotContains(t, string(static), "token", "the same page for others")
 
 	step := s.course.Steps[0]
-	diff, err := s.RenderDiff(step, Diff("yours", "solution", map[string][]byte{"a.go": []byte("<b>\n")}, nil), Options{Live: true})
+	diff, err := s.RenderDiff(step, draw.NewDiff("yours", "solution", map[string][]byte{"a.go": []byte("<b>\n")}, nil), Options{Live: true})
 	require.NoError(t, err)
 	assert.Contains(t, string(diff), `href="../../steps/01-adding.html"`)
 	assert.Contains(t, string(diff), "&lt;b&gt;")
@@ -282,7 +285,7 @@ func TestBuildOfABrokenSiteWritesNothing(t *testing.T) {
 	f := newFixture(t)
 	f.replace(lesson1, "region=Add", "region=Sum")
 	dir := filepath.Join(t.TempDir(), "out")
-	var found Findings
+	var found content.Findings
 	require.ErrorAs(t, f.open().Build(dir), &found)
 	assert.Len(t, found, 1)
 	assert.NoDirExists(t, dir)

@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // Site is all that pages are made of. Its methods may be called from several goroutines.
@@ -21,10 +23,10 @@ type Site struct {
 	course    *course.Course
 	templates *template.Template
 	steps     map[string]*stepFiles // by name
-	guides    []*guide              // in the order of the menu
+	guides    []*content.Guide      // in the order of the menu
 	pages     map[string]*page      // by path
 	order     []*page
-	findings  Findings // of what belongs to no page
+	findings  content.Findings // of what belongs to no page
 }
 
 // page is one page. What it shows is made once, when it is first asked for.
@@ -40,7 +42,7 @@ type page struct {
 // build is a page's view while it is made, and what was found on the way.
 type build struct {
 	view     Page
-	findings Findings
+	findings content.Findings
 	links    []reference
 	entries  []entry // for the search
 }
@@ -77,21 +79,21 @@ func Open(c *course.Course) (*Site, error) {
 
 // readGuides reads the pages beside the lessons, in the order of the menu.
 func (s *Site) readGuides() {
-	files, _ := filepath.Glob(filepath.Join(s.course.Root, contentDir, "guides", "*.md"))
+	files, _ := filepath.Glob(filepath.Join(s.course.Root, content.Dir, "guides", "*.md"))
 	for _, file := range files {
-		g, found := readGuide(s.course.Root, path.Join(contentDir, "guides", filepath.Base(file)))
+		g, found := content.ReadGuide(s.course.Root, path.Join(content.Dir, "guides", filepath.Base(file)))
 		s.findings = append(s.findings, found...)
 		if g != nil {
 			s.guides = append(s.guides, g)
 		}
 	}
-	slices.SortFunc(s.guides, func(a, b *guide) int {
-		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.file, b.file))
+	slices.SortFunc(s.guides, func(a, b *content.Guide) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.File, b.File))
 	})
 }
 
 // place is where a guide stands in the menu: those that don't say it come last.
-func place(g *guide) int {
+func place(g *content.Guide) int {
 	if g.Order == 0 {
 		return 1 << 20
 	}
@@ -103,10 +105,10 @@ func (s *Site) list() {
 	home, found := s.readHome()
 	s.findings = append(s.findings, found...)
 	if home != nil {
-		s.page("index.html", "home", home.file, func(b *build) { s.home(b, home) })
+		s.page("index.html", "home", home.File, func(b *build) { s.home(b, home) })
 	}
 	for _, step := range s.course.Steps {
-		lesson := contentDir + "/steps/" + step.Name + ".md"
+		lesson := content.Dir + "/steps/" + step.Name + ".md"
 		answers := "solutions/" + step.Name
 		s.page("steps/"+step.Name+".html", "step", lesson, func(b *build) { s.lesson(b, step) })
 		s.page("mistakes/"+step.Name+".html", "mistakes", answers, func(b *build) { s.mistakes(b, step) })
@@ -114,10 +116,10 @@ func (s *Site) list() {
 	}
 	for _, g := range s.guides {
 		kind := "guide"
-		if g.page == notesPage {
+		if g.Page == notesPage {
 			kind = "notes"
 		}
-		s.page(g.page, kind, g.file, func(b *build) { s.guide(b, g) })
+		s.page(g.Page, kind, g.File, func(b *build) { s.guide(b, g) })
 	}
 }
 
@@ -148,7 +150,7 @@ func (s *Site) Render(path string, o Options) ([]byte, error) {
 
 // RenderDiff renders a diff as the page steps/NN-name/diff.html, with the template that
 // shows the course's own changes.
-func (s *Site) RenderDiff(step *course.Step, d *DiffView, o Options) ([]byte, error) {
+func (s *Site) RenderDiff(step *course.Step, d *draw.Diff, o Options) ([]byte, error) {
 	p := &page{path: "steps/" + step.Name + "/diff.html", kind: "changes", make: func(b *build) {
 		s.beside(b, step)
 		b.view.Title = "Your code and the solution"
@@ -194,10 +196,10 @@ func stepLink(from string, step *course.Step) Link {
 	return l
 }
 
-func guideLink(from string, g *guide) Link { return pageLink(from, g.page, g.Title) }
+func guideLink(from string, g *content.Guide) Link { return pageLink(from, g.Page, g.Title) }
 
 func pageLink(from, to, title string) Link {
-	return Link{Href: relative(from, to, ""), Title: curly(title), Here: from == to}
+	return Link{Href: relative(from, to, ""), Title: draw.Curly(title), Here: from == to}
 }
 
 func (s *Site) execute(v Page, o Options) ([]byte, error) {
@@ -216,7 +218,7 @@ func (s *Site) execute(v Page, o Options) ([]byte, error) {
 // error that wraps fs.ErrNotExist for an unknown name.
 func (s *Site) Asset(name string) ([]byte, error) {
 	if name == codeStyleName {
-		return codeStyle(), nil
+		return draw.CodeStyle(), nil
 	}
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("read the asset %q: %w", name, fs.ErrNotExist)

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
+	"example.com/boxoffice/tools/internal/site/content"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
-const tracksFile = contentDir + "/tracks.yaml"
+const tracksFile = content.Dir + "/tracks.yaml"
 
 // track is a course for a room, as tracks.yaml has it.
 type track struct {
@@ -38,14 +40,14 @@ type trackSlot struct {
 // timetables puts the tracks on the page, below its text.
 func (s *Site) timetables(b *build) {
 	var tracks []track
-	found := readYAML(s.course.Root, tracksFile, &tracks)
+	found := content.ReadYAML(s.course.Root, tracksFile, &tracks)
 	if len(tracks) > 0 {
 		b.view.Contents = append(b.view.Contents, Heading{2, "timetables", "Timetables"})
 	}
 	for _, t := range tracks {
 		r := &timetable{site: s, from: b.view.Path, track: t}
 		b.view.Tracks = append(b.view.Tracks, r.view())
-		b.view.Contents = append(b.view.Contents, Heading{3, "track-" + t.ID, curly(t.Title)})
+		b.view.Contents = append(b.view.Contents, Heading{3, "track-" + t.ID, draw.Curly(t.Title)})
 		found = append(found, r.found...)
 	}
 	b.findings = append(b.findings, found...)
@@ -59,11 +61,11 @@ type timetable struct {
 	track track
 	steps []int
 	work  int // minutes
-	found Findings
+	found content.Findings
 }
 
 func (r *timetable) view() TrackView {
-	v := TrackView{ID: r.track.ID, Title: curly(r.track.Title), Summary: curly(r.track.Summary)}
+	v := TrackView{ID: r.track.ID, Title: draw.Curly(r.track.Title), Summary: draw.Curly(r.track.Summary)}
 	for _, day := range r.track.Days {
 		v.Days = append(v.Days, r.day(day))
 	}
@@ -78,7 +80,7 @@ func (r *timetable) view() TrackView {
 }
 
 func (r *timetable) day(day trackDay) DayView {
-	v := DayView{Title: curly(day.Title)}
+	v := DayView{Title: draw.Curly(day.Title)}
 	at, err := time.Parse("15:04", day.Starts)
 	if err != nil {
 		r.add("%s has a day that starts at %q, which is no time such as \"09:00\"", r.track.ID, day.Starts)
@@ -110,10 +112,10 @@ func (r *timetable) slot(slot trackSlot) (SlotView, bool) {
 		r.add("%s has a slot %q without minutes", r.track.ID, slot.Break+slot.Talk)
 		return SlotView{}, false
 	case slot.Break != "":
-		return SlotView{Minutes: slot.Minutes, Title: curly(slot.Break), Break: true}, true
+		return SlotView{Minutes: slot.Minutes, Title: draw.Curly(slot.Break), Break: true}, true
 	default:
 		r.work += slot.Minutes
-		return SlotView{Minutes: slot.Minutes, Title: curly(slot.Talk)}, true
+		return SlotView{Minutes: slot.Minutes, Title: draw.Curly(slot.Talk)}, true
 	}
 }
 
@@ -133,21 +135,21 @@ func (r *timetable) step(slot trackSlot, step *course.Step) SlotView {
 // add records that something is wrong in the track, at its first line.
 func (r *timetable) add(format string, args ...any) {
 	src, _ := os.ReadFile(filepath.Join(r.site.course.Root, filepath.FromSlash(tracksFile)))
-	r.found = append(r.found, Finding{tracksFile, lineOf(src, "id: "+r.track.ID), fmt.Sprintf(format, args...)})
+	r.found = append(r.found, content.Finding{File: tracksFile, Line: content.LineOf(src, "id: "+r.track.ID), What: fmt.Sprintf(format, args...)})
 }
 
 // unknownTracks finds lessons that belong to a track which tracks.yaml doesn't have.
-func (s *Site) unknownTracks(tracks []track) Findings {
+func (s *Site) unknownTracks(tracks []track) content.Findings {
 	if len(tracks) == 0 {
 		return nil
 	}
-	var found Findings
+	var found content.Findings
 	for _, step := range s.course.Steps {
 		for _, id := range step.Tracks {
 			if !slices.ContainsFunc(tracks, func(t track) bool { return t.ID == id }) {
-				file := contentDir + "/steps/" + step.Name + ".md"
+				file := content.Dir + "/steps/" + step.Name + ".md"
 				src, _ := os.ReadFile(step.LessonPath)
-				found = append(found, Finding{file, lineOf(src, "tracks:"), fmt.Sprintf("%s has no track %s", tracksFile, id)})
+				found = append(found, content.Finding{File: file, Line: content.LineOf(src, "tracks:"), What: fmt.Sprintf("%s has no track %s", tracksFile, id)})
 			}
 		}
 	}

@@ -3,7 +3,8 @@ package site
 import (
 	"html/template"
 
-	"example.com/boxoffice/tools/internal/measurement"
+	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/site/draw"
 )
 
 // Page is what each template is given. Its fields are plain: templates decide how
@@ -62,17 +63,19 @@ type StepView struct {
 	Changes  Link
 	Wrong    []MistakeGroup // of mistakes
 	Right    []AnswerView   // of mistakes: other right answers
-	Diff     *DiffView      // of changes
+	Mutants  *score.Score   // of mistakes: what came of small changes made by program; nil for none
+	Diff     *draw.Diff     // of changes
 }
 
 // Section is a part of a lesson, between two headings of level 2.
 type Section struct {
-	ID     string // "the-story"
-	Title  string
-	Body   template.HTML // without its heading; of "your-tasks" what stands before the first task
-	After  template.HTML // of "your-tasks": what stands after the last task
-	Tasks  bool          // the section is "your-tasks"
-	Folded bool          // shown folded: speaker notes
+	ID       string // "the-story"
+	Title    string
+	Body     template.HTML // without its heading; of "your-tasks" what stands before the first task
+	After    template.HTML // of "your-tasks": what stands after the last task
+	Tasks    bool          // the section is "your-tasks"
+	Folded   bool          // shown folded: speaker notes, and what shows the solution
+	Solution bool          // the section shows the solution
 }
 
 // TaskView is a task with the words that the lesson has for it.
@@ -98,37 +101,7 @@ type AnswerView struct {
 	Why      template.HTML
 	CaughtBy string // the test that turns red; "" for right answers
 	Says     string // what the learner reads then; "" for right answers
-	Diff     *DiffView
-}
-
-// DiffView is how some files differ.
-type DiffView struct {
-	From, To       string // what the two sides are called: "starter", "solution"
-	Files          []DiffFile
-	Added, Removed int // lines
-}
-
-// DiffFile is how one file differs.
-type DiffFile struct {
-	ID             string // for links inside the page
-	Name           string
-	Note           string // "only in the solution"; "" when both sides have it
-	Added, Removed int
-	Hunks          []DiffHunk
-}
-
-// DiffHunk is a run of lines, some of which differ.
-type DiffHunk struct {
-	Head  string // "@@ -12,7 +12,9 @@ func Open"
-	Lines []DiffLine
-}
-
-// DiffLine is a line of a diff.
-type DiffLine struct {
-	Kind string        // same, add or del
-	Old  int           // its number on the left side; 0 when it isn't there
-	New  int           // its number on the right side; 0 when it isn't there
-	HTML template.HTML // with syntax colours
+	Diff     *draw.Diff
 }
 
 // HomeView is what home shows beside its text.
@@ -184,6 +157,3 @@ type NotesView struct {
 	Step Link
 	Body template.HTML
 }
-
-// Chart is a committed measurement, drawn as bars: site/data/*.json.
-type Chart struct{ measurement.Chart }

@@ -15,14 +15,15 @@ import (
 
 // Message is one message as it was handed over.
 type Message struct {
-	From    string      // of the envelope, as MAIL FROM gave it
-	To      []string    // of the envelope, as RCPT TO gave them
-	Header  mail.Header // nil when the message can't be parsed
-	Subject string      // decoded
-	// MessageID is what the header Message-ID names the message by, as <42@example.com>; "" without one.
+	From    string   // of the envelope, as MAIL FROM gave it
+	To      []string // of the envelope, as RCPT TO gave them
+	Header  mail.Header
+	Subject string // decoded
+	// MessageID is what the header Message-ID names the message by, as <42@example.com>.
 	MessageID string
 	Body      string    // decoded; the text/plain part, or else the first, of one that has several
 	Raw       []byte    // all of it, with CRLF at the end of each line
+	Encrypted bool      // it came over TLS
 	At        time.Time // when it was accepted
 }
 
@@ -31,12 +32,10 @@ func (m *Message) isTo(address string) bool {
 	return slices.ContainsFunc(m.To, func(to string) bool { return strings.EqualFold(to, address) })
 }
 
-// parse reads the message's content into it. What can't be parsed stays in Raw, and the whole of it
-// is the body.
+// parse reads the message's content into it. It has no [flaw].
 func (m *Message) parse() {
 	parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
 	if err != nil {
-		m.Body = lines(m.Raw)
 		return
 	}
 	m.Header = parsed.Header

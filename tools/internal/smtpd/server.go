@@ -1,51 +1,52 @@
 // Package smtpd is a mail server that keeps what it is sent, for tests to look at, and fails on
-// demand. It speaks the part of SMTP that clients need to hand over a message
-// (https://www.rfc-editor.org/rfc/rfc5321), without TLS, log-in or delivery.
+// demand, in the words of package fault: its requests are messages. It speaks the part of SMTP that
+// clients need to hand over a message (https://www.rfc-editor.org/rfc/rfc5321), without log-in or
+// delivery. It is as strict as the strictest of real servers: see [flaw].
 package smtpd
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
+
+	"example.com/boxoffice/tools/internal/fault"
 )
 
 // Server is a mail server on a free port of the loopback interface. All of its methods may be called
 // from any goroutine.
 type Server struct {
-	listener net.Listener
-	done     sync.WaitGroup
+	fault.Faults
+	link     *fault.Link
+	listener *fault.Listener
 
-	mu       sync.Mutex // guards all below
-	closed   bool
-	quit     chan struct{}
-	conns    map[net.Conn]struct{}
-	sessions int
-	messages []Message
-	arrived  chan struct{} // closed and made anew with each message
+	gates             fault.Gates[Message] // before they are accepted
+	replyGates        fault.Gates[Message]
+	refusals          fault.Refusals[Message, answer]
+	recipientRefusals fault.Refusals[string, answer]
+	cuts              fault.Cuts[Message]
+	curt              atomic.Int32 // above 0: it hangs up after each message
 
-	delay     time.Duration
-	gates     []*Gate
-	refusals  []*Refusal
-	refusedTo []*Refusal
-	drops     []*Refusal
+	mu         sync.Mutex // guards all below
+	sessions   int
+	messages   []Message
+	arrived    chan struct{} // closed and made anew with each message
+	complaints []string
+	tls        *tls.Config // nil: it isn't offered
+	handshakes int
 }
 
 // Start returns a server that is listening. Close it when done.
 func Start() (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	link := fault.NewLink()
+	listener, err := link.Listen()
 	if err != nil {
-		return nil, fmt.Errorf("listen for the API's mail: %w", err)
+		return nil, fmt.Errorf("await the API's mail: %w", err)
 	}
-	s := &Server{
-		listener: listener,
-		quit:     make(chan struct{}),
-		conns:    map[net.Conn]struct{}{},
-		arrived:  make(chan struct{}),
-	}
-	s.done.Go(s.accept)
+	s := &Server{Faults: link.Faults(), link: link, listener: listener, arrived: make(chan struct{})}
+	listener.Serve(s.serve)
 	return s, nil
 }
 
@@ -67,8 +68,7 @@ func (s *Server) Messages() []Message {
 }
 
 // Inbox returns what the owner of an address sees: a mailbox shows a message once, however often it was
-// delivered, and knows it by its Message-ID (as Cyrus does, and Gmail). Messages without one are all
-// there.
+// delivered, and knows it by its Message-ID (as Cyrus does, and Gmail).
 func (s *Server) Inbox(address string) []Message {
 	var inbox []Message
 	seen := map[string]bool{}
@@ -76,10 +76,24 @@ func (s *Server) Inbox(address string) []Message {
 		if !m.isTo(address) || seen[m.MessageID] {
 			continue
 		}
-		seen[m.MessageID] = m.MessageID != ""
+		seen[m.MessageID] = true
 		inbox = append(inbox, m)
 	}
 	return inbox
+}
+
+// Complaints are what was said of messages that were not taken since they are not as a message has to
+// be, in their order. What a test has refused isn't among them.
+func (s *Server) Complaints() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.complaints)
+}
+
+func (s *Server) complain(no answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.complaints = append(s.complaints, fmt.Sprintf("%d %s", no.code, no.text))
 }
 
 // Count returns how many messages were accepted.
@@ -109,55 +123,13 @@ func (s *Server) WaitFor(ctx context.Context, n int) error {
 
 // Close closes every connection and returns once nothing of the server runs any more. The messages
 // stay readable.
-func (s *Server) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	close(s.quit)
-	err := s.listener.Close()
-	for conn := range s.conns {
-		conn.Close()
-	}
-	s.mu.Unlock()
-	s.done.Wait()
-	return err
-}
+func (s *Server) Close() error { return s.link.Close() }
 
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		if s.adopt(conn) {
-			s.done.Go(func() {
-				defer s.drop(conn)
-				newSession(s, conn).serve()
-			})
-		}
-	}
-}
-
-func (s *Server) adopt(conn net.Conn) bool {
+func (s *Server) serve(conn *fault.Conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		conn.Close()
-		return false
-	}
 	s.sessions++
-	s.conns[conn] = struct{}{}
-	return true
-}
-
-func (s *Server) drop(conn net.Conn) {
-	conn.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, conn)
+	s.mu.Unlock()
+	newSession(s, conn).serve()
 }
 
 func (s *Server) keep(m Message) {

@@ -1,50 +1,96 @@
 package smtpd
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
-	"net/textproto"
 	"strings"
 	"time"
 
-	"example.com/boxoffice/tools/internal/peer"
+	"example.com/boxoffice/tools/internal/fault"
 )
 
-// maxMessage is how large a message may be, in bytes.
-const maxMessage = 25 << 20
+const (
+	// maxMessage is how large a message may be, in bytes.
+	maxMessage = 25 << 20
+	// maxCommand is how long a command may be, in bytes, its end included: RFC 5321, section
+	// 4.5.3.1.4.
+	maxCommand = 512
+)
 
 // session is one connection.
 type session struct {
-	server *Server
-	conn   net.Conn
-	text   *textproto.Conn
-	from   string
-	mail   bool // MAIL was accepted
-	to     []string
+	server    *Server
+	conn      *fault.Conn
+	reader    *bufio.Reader
+	writer    io.Writer
+	encrypted bool
+	greeted   bool // EHLO or HELO came
+	from      string
+	mail      bool // MAIL was accepted
+	declared  bool // with BODY=8BITMIME
+	to        []string
 }
 
-func newSession(server *Server, conn net.Conn) *session {
-	return &session{server: server, conn: conn, text: textproto.NewConn(conn)}
+func newSession(server *Server, conn *fault.Conn) *session {
+	s := &session{server: server, conn: conn}
+	s.use(conn)
+	return s
 }
+
+// use has the session go on over conn.
+func (s *session) use(conn net.Conn) { s.reader, s.writer = bufio.NewReader(conn), conn }
 
 // errHangUp ends a session.
 var errHangUp = errors.New("hang up")
 
+// errBare says that a line ended without CR, errLong that it never ended.
+var (
+	errBare = errors.New("bare LF")
+	errLong = errors.New("the line is too long")
+)
+
+// line reads a command.
+func (s *session) line() (string, error) {
+	var line []byte
+	for {
+		piece, err := s.reader.ReadSlice('\n')
+		line = append(line, piece...)
+		switch {
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return "", err
+		case len(line) > maxCommand:
+			return "", errLong
+		case err == nil && !bytes.HasSuffix(line, []byte("\r\n")):
+			return "", errBare
+		case err == nil:
+			return string(line[:len(line)-2]), nil
+		}
+	}
+}
+
 func (s *session) serve() {
-	if s.reply(220, "boxoffice ESMTP: nothing is delivered from here") != nil {
+	if s.resumed() != nil || s.reply(220, "boxoffice ESMTP: nothing is delivered from here") != nil {
 		return
 	}
 	for {
-		line, err := s.text.ReadLine()
-		if err != nil || s.command(line) != nil {
+		line, err := s.line()
+		switch {
+		case errors.Is(err, errBare), errors.Is(err, errLong):
+			_ = s.reply(500, "5.5.2 "+err.Error())
+			return
+		case err != nil || s.resumed() != nil || s.command(line) != nil:
 			return
 		}
 	}
 }
 
 func (s *session) reply(code int, text string) error {
-	return s.text.PrintfLine("%d %s", code, text)
+	_, err := fmt.Fprintf(s.writer, "%d %s\r\n", code, text)
+	return err
 }
 
 // command answers one line of the client's.
@@ -52,11 +98,11 @@ func (s *session) command(line string) error {
 	verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch strings.ToUpper(verb) {
 	case "HELO":
-		s.reset()
-		return s.reply(250, "boxoffice")
+		return s.greet(rest, "boxoffice")
 	case "EHLO":
-		s.reset()
-		return s.text.PrintfLine("250-boxoffice\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 SIZE %d", maxMessage)
+		return s.greet(rest, append([]string{"boxoffice"}, s.extensions()...)...)
+	case "STARTTLS":
+		return s.startTLS()
 	case "MAIL":
 		return s.sender(rest)
 	case "RCPT":
@@ -77,17 +123,51 @@ func (s *session) command(line string) error {
 	return s.reply(502, "command not known here")
 }
 
-func (s *session) reset() { s.from, s.mail, s.to = "", false, nil }
+func (s *session) reset() { s.from, s.mail, s.declared, s.to = "", false, false, nil }
+
+// extensions are what EHLO is told. Addresses and headers beyond ASCII (SMTPUTF8) aren't among
+// them: half of all servers take none.
+func (s *session) extensions() []string {
+	list := []string{"8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES", fmt.Sprintf("SIZE %d", maxMessage)}
+	if s.server.offer() != nil && !s.encrypted {
+		list = append(list, "STARTTLS")
+	}
+	return list
+}
+
+// greet answers EHLO and HELO.
+func (s *session) greet(name string, lines ...string) error {
+	if strings.TrimSpace(name) == "" {
+		return s.reply(501, "5.5.4 who are you?")
+	}
+	s.reset()
+	s.greeted = true
+	for i, line := range lines {
+		between := "-"
+		if i == len(lines)-1 {
+			between = " "
+		}
+		if _, err := fmt.Fprintf(s.writer, "250%s%s\r\n", between, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (s *session) sender(rest string) error {
 	address, ok := path(rest, "FROM:")
 	switch {
+	case !s.greeted:
+		return s.reply(503, "5.5.1 EHLO comes first")
 	case !ok:
 		return s.reply(501, "expected MAIL FROM:<address>")
+	case !isAddress(address) && address != "":
+		return s.reply(501, "5.1.7 that is no address")
 	case s.mail:
 		return s.reply(503, "a message is begun already")
 	}
 	s.from, s.mail = address, true
+	s.declared = strings.Contains(strings.ToUpper(rest), "BODY=8BITMIME")
 	return s.reply(250, "sender noted")
 }
 
@@ -98,12 +178,21 @@ func (s *session) recipient(rest string) error {
 		return s.reply(501, "expected RCPT TO:<address>")
 	case !s.mail:
 		return s.reply(503, "MAIL comes first")
+	case !isAddress(address):
+		return s.reply(501, "5.1.3 that is no address")
 	}
-	if r := s.server.refusalFor(address); r != nil {
-		return s.reply(r.code, r.text)
+	if no, refused := s.server.recipientRefusals.For(address); refused {
+		return s.reply(no.code, no.text)
 	}
 	s.to = append(s.to, address)
 	return s.reply(250, "recipient noted")
+}
+
+// isAddress reports whether it may stand in an envelope: ASCII, with an @ in it.
+func isAddress(text string) bool {
+	at := strings.LastIndexByte(text, '@')
+	odd := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+	return at > 0 && at < len(text)-1 && odd < 0
 }
 
 // path returns the address in FROM:<address>, which parameters may follow.
@@ -129,52 +218,98 @@ func (s *session) data() error {
 	if err != nil {
 		return err
 	}
-	m := Message{From: s.from, To: s.to, Raw: raw}
+	m := Message{From: s.from, To: s.to, Raw: raw, Encrypted: s.encrypted}
+	no := flaw(raw, s.declared)
 	s.reset()
-	if len(raw) > maxMessage {
+	switch {
+	case len(raw) > maxMessage:
 		return s.reply(552, "message too large")
+	case no != nil:
+		s.server.complain(*no)
+		return s.reply(no.code, no.text)
 	}
 	return s.take(m)
 }
 
-// content reads the message, whose lines that begin with a dot have had it doubled.
-func (s *session) content() ([]byte, error) {
-	dots := s.text.DotReader()
-	raw, err := io.ReadAll(io.LimitReader(dots, maxMessage+1))
-	if err != nil {
-		return nil, err
+// content reads the message, whose lines that begin with a dot have had it doubled, up to the dot that
+// stands alone. Of one that is too large, it keeps enough to tell. One with a bare line feed won't be
+// taken, so a dot behind that may end it, too: who ends all lines so would else wait for ever.
+func (s *session) content() (raw []byte, err error) {
+	begins, bare := true, false // a line
+	for {
+		piece, err := s.reader.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, err
+		}
+		ended := err == nil
+		if begins && (string(piece) == ".\r\n" || bare && string(piece) == ".\n") {
+			return raw, nil
+		}
+		if begins && piece[0] == '.' {
+			piece = piece[1:]
+		}
+		if len(raw) <= maxMessage {
+			raw = append(raw, piece...)
+		}
+		begins = ended
+		bare = bare || ended && len(raw) <= maxMessage && !bytes.HasSuffix(raw, []byte("\r\n"))
 	}
-	if _, err := io.Copy(io.Discard, dots); err != nil {
-		return nil, err
-	}
-	return []byte(strings.ReplaceAll(string(raw), "\n", "\r\n")), nil
 }
 
 // take accepts a message, with all the faults that are asked for.
 func (s *session) take(m Message) error {
 	server := s.server
-	if server.use(&server.drops) != nil || !server.dawdle() || !s.waitToAccept() {
-		return errHangUp
+	m.parse()
+	cut := server.cuts.Due(m)
+	if cut != nil && cut.When == fault.Before {
+		return s.hangUp(cut, m)
 	}
-	if r := server.use(&server.refusals); r != nil {
-		return s.reply(r.code, r.text)
+	if err := s.waitToAccept(m); err != nil {
+		return err
+	}
+	if no, refused := server.refusals.For(m); refused {
+		return s.reply(no.code, no.text)
 	}
 	m.At = time.Now()
-	m.parse()
 	server.keep(m)
-	if _, ok := server.wait(true); !ok {
-		return errHangUp
+	if cut != nil {
+		return s.hangUp(cut, m)
 	}
-	return s.reply(250, "accepted")
+	if _, err := server.replyGates.Pass(s.conn.Context(), m); err != nil {
+		return err
+	}
+	if err := s.reply(250, "accepted"); err != nil || server.curt.Load() == 0 {
+		return err
+	}
+	return errHangUp
 }
 
-// waitToAccept holds a message at the gates before it is accepted. It reports false when there is
-// nobody any more to accept it from.
-func (s *session) waitToAccept() bool {
-	held, ok := s.server.wait(false)
-	if !held || !ok {
-		return ok
-	}
-	_, gone := peer.Look(s.conn)
-	return !gone
+func (s *session) hangUp(cut *fault.Cut[Message], m Message) error {
+	s.conn.Close()
+	cut.Fall(m)
+	return errHangUp
 }
+
+// waitToAccept waits out the delay, a stall, and the gates. It fails when there is nobody any more then
+// to accept the message from.
+func (s *session) waitToAccept(m Message) error {
+	link, ctx := s.server.link, s.conn.Context()
+	waits := link.Delayed() || link.Stalled()
+	if err := link.AwaitDelay(ctx); err != nil {
+		return err
+	}
+	if err := s.resumed(); err != nil {
+		return err
+	}
+	held, err := s.server.gates.Pass(ctx, m)
+	if err != nil {
+		return err
+	}
+	if (waits || held) && s.conn.Gone() {
+		return errHangUp
+	}
+	return nil
+}
+
+// resumed returns once nothing is stalled.
+func (s *session) resumed() error { return s.server.link.AwaitResume(s.conn.Context()) }

@@ -47,6 +47,11 @@ func TestEachRuleCanBeBroken(t *testing.T) {
 		{"max_connections=60", "max_connections=45", "connections: the pools may open 40 connections, and 8"},
 		{"@postgres:5432/boxoffice?sslmode=disable\n    DB_MAX", "@database:5432/boxoffice?sslmode=disable\n    DB_MAX", "hosts: DATABASE_URL is"},
 		{"mailpit:1025", "mailpit:25", "hosts: SMTP_ADDR is"},
+		{"redis://cache:6379/0", "redis://redis:6379/0", "hosts: CACHE_URL is"},
+		{"noeviction", "allkeys-lru", `stores: the policy of redis is "allkeys-lru"`},
+		{"volatile-ttl", "noeviction", `stores: the policy of cache is "noeviction"`},
+		{`--appendonly, "yes"`, `--appendonly, "no"`, "stores: redis forgets who was logged out"},
+		{"--maxmemory, 96mb, --maxmemory-policy, volatile", "--maxmemory, 160mb, --maxmemory-policy, volatile", "stores: cache may fill its container"},
 		{"      api-3: {condition: service_started}\n", "", "proxy: nginx waits for [api-1 api-2]"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
@@ -99,7 +104,7 @@ func TestProfilesChooseParts(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string][]string{
-		"":        {"api-1", "api-2", "api-3", "mailpit", "migrate", "nginx", "postgres", "redis", "worker"},
+		"":        {"api-1", "api-2", "api-3", "cache", "mailpit", "migrate", "nginx", "postgres", "redis", "worker"},
 		"observe": {"grafana", "prometheus", "queue-exporter"},
 		"seed":    {"seed"},
 	}, parts)

@@ -14,14 +14,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
 
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/postgres"
 )
 
 // scratch is the package's own folder, for what is built once. It goes when the tests end.
 var scratch string
 
 func TestMain(m *testing.M) {
-	services.RunIfSupervisor()
+	postgres.RunIfSupervisor()
 	os.Exit(runAll(m))
 }
 

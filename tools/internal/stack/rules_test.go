@@ -38,6 +38,7 @@ var rules = map[string]rule{
 	"addresses":   addresses,
 	"connections": connections,
 	"hosts":       hosts,
+	"stores":      stores,
 	"proxy":       proxy,
 }
 
@@ -205,7 +206,7 @@ func valueOf(s types.ServiceConfig, name string) string {
 	return ""
 }
 
-// understood: each variable is one that the API reads, or Go's runtime.
+// understood: each variable is one that the API reads, or a library of its.
 func understood(p *types.Project, s types.ServiceConfig) []string {
 	if s.Image != own {
 		return nil
@@ -216,7 +217,7 @@ func understood(p *types.Project, s types.ServiceConfig) []string {
 	}
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
-		read := strings.Contains(string(source), strconv.Quote(name)) || name == "GOMEMLIMIT"
+		read := strings.Contains(string(source), strconv.Quote(name)) || slices.Contains(byLibraries, name)
 		found = append(found, finding(!read, "sets %s, which nothing reads", name)...)
 	}
 	var soft types.UnitBytes
@@ -297,17 +298,43 @@ func hosts(p *types.Project) []string {
 	}
 	var found []string
 	for name, want := range map[string]string{
-		"DATABASE_URL": want.String(), "REDIS_URL": "redis://redis:6379/0", "SMTP_ADDR": "mailpit:1025", "ADDR": ":8080",
+		"DATABASE_URL": want.String(), "REDIS_URL": "redis://redis:6379/0", "CACHE_URL": "redis://cache:6379/0", "SMTP_ADDR": "mailpit:1025", "ADDR": ":8080",
 	} {
 		got := valueOf(api, name)
 		found = append(found, finding(got != want, "%s is %q, and must be %q", name, got, want)...)
 	}
-	for _, name := range []string{"postgres", "redis", "mailpit"} {
+	for _, name := range []string{"postgres", "redis", "cache", "mailpit"} {
 		_, ok := p.Services[name].Networks["back"]
 		found = append(found, finding(!ok, "%s is not where the API is", name)...)
 	}
 	slices.Sort(found)
 	return found
+}
+
+// stores: the Redis that holds sessions throws nothing away, the one of the cache does. Each has less
+// than its container, which also needs memory for what Redis doesn't count.
+func stores(p *types.Project) []string {
+	var found []string
+	for name, policy := range map[string]string{"redis": "noeviction", "cache": "volatile-ttl"} {
+		s := p.Services[name]
+		got := option(s, "--maxmemory-policy")
+		found = append(found, finding(got != policy, "the policy of %s is %q, and must be %q", name, got, policy)...)
+		var most types.UnitBytes
+		err := most.DecodeMapstructure(option(s, "--maxmemory"))
+		limit := s.Deploy.Resources.Limits.MemoryBytes
+		found = append(found, finding(err != nil || most == 0 || most > limit*3/4, "%s may fill its container, which has %d MB", name, limit>>20)...)
+	}
+	found = append(found, finding(option(p.Services["redis"], "--appendonly") != "yes", "redis forgets who was logged out when it is started again")...)
+	slices.Sort(found)
+	return found
+}
+
+// option is what follows the name in the command of a service.
+func option(s types.ServiceConfig, name string) string {
+	if i := slices.Index(s.Command, name); i >= 0 && i+1 < len(s.Command) {
+		return s.Command[i+1]
+	}
+	return ""
 }
 
 // proxy: nginx has the instances of its configuration, and a port for what it listens on.

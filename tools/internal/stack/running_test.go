@@ -30,10 +30,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/boxoffice/tools/internal/backing"
 	"example.com/boxoffice/tools/internal/balancer"
-	"example.com/boxoffice/tools/internal/bench"
+	"example.com/boxoffice/tools/internal/resp"
 	"example.com/boxoffice/tools/internal/seed"
-	"example.com/boxoffice/tools/internal/services"
+	"example.com/boxoffice/tools/internal/services/nginx"
+	"example.com/boxoffice/tools/internal/services/redis"
 )
 
 // patience is how long anything here may take that takes moments.
@@ -45,28 +47,31 @@ const patience = 30 * time.Second
 type composition struct {
 	t         *testing.T
 	project   *types.Project
-	wires     *bench.Wires
+	backing   *backing.Services
 	instances []*process // api-1, api-2, …
 	worker    *process
-	URL       string // of nginx
+	stores    map[string]string // the URLs of both Redis, by the variable that names them
+	URL       string            // of nginx
 	client    *http.Client
 }
 
 // compose starts all of it, and skips the test where a program is missing.
 func compose(t *testing.T) *composition {
 	t.Helper()
-	nginx, err := services.FindNginx()
+	nginx, err := nginx.Find()
 	if err != nil {
 		t.Skipf("the stack wasn't started: %v", err)
 	}
-	status, err := services.NewRedis().Status(t.Context())
+	status, err := redis.New().Status(t.Context())
 	require.NoError(t, err)
-	if status.Kind == services.StandInRedis {
-		t.Skipf("the stack wasn't started: %s; to install it: %s", status.Reason, status.Install)
+	if status.Kind != redis.Private {
+		t.Skipf("the stack wasn't started, for want of a redis-server that can be started with its arguments: %s", status)
 	}
-	c := &composition{t: t, project: stack(t)}
+	c := &composition{t: t, project: stack(t), stores: map[string]string{}}
 	program := binary(t)
 	c.wire(program)
+	c.store("redis", "REDIS_URL", status.Origin, nil)
+	c.store("cache", "CACHE_URL", status.Origin, map[string]string{"--maxmemory": smallCache})
 	for i, at := range instances(c.project) {
 		name, _, _ := strings.Cut(at, ":")
 		require.Equal(t, fmt.Sprintf("api-%d", i+1), name)
@@ -88,12 +93,12 @@ func (c *composition) wire(program string) {
 		}
 		return nil
 	}
-	b, err := bench.Open(c.t.Context(), migrate, nil)
+	b, err := backing.Open(c.t.Context(), migrate, nil)
 	require.NoError(c.t, err)
 	c.t.Cleanup(b.Close)
-	c.wires, err = b.Wire(c.t.Context())
+	c.backing, err = b.Attach(c.t.Context())
 	require.NoError(c.t, err)
-	c.t.Cleanup(func() { assert.NoError(c.t, c.wires.Close(context.WithoutCancel(c.t.Context()))) })
+	c.t.Cleanup(func() { assert.NoError(c.t, c.backing.Close(context.WithoutCancel(c.t.Context()))) })
 }
 
 // environment is that of a service, and nothing of this process's. What is given replaces what
@@ -114,13 +119,53 @@ func (c *composition) environment(name string, replaced map[string]string) []str
 // doesn't set isn't set here, either.
 func (c *composition) here() map[string]string {
 	local := map[string]string{"TRUSTED_PROXIES": "127.0.0.1"}
-	for _, assignment := range c.wires.Env {
+	for _, assignment := range c.backing.Env() {
 		name, value, _ := strings.Cut(assignment, "=")
 		if name != "TOKEN_SECRET" {
 			local[name] = value
 		}
 	}
+	maps.Copy(local, c.stores)
 	return local
+}
+
+// smallCache is the memory of the cache here: little, so that it is soon full.
+const smallCache = "4mb"
+
+// store starts a Redis with the arguments of a service, some of them replaced, on a socket.
+func (c *composition) store(name, variable, program string, replaced map[string]string) {
+	c.t.Helper()
+	folder, err := os.MkdirTemp("", "boxoffice-stack-") // t.TempDir is too long for a socket
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	socket := filepath.Join(folder, "redis.sock")
+	args := slices.Clone([]string(c.project.Services[name].Command[1:]))
+	for option, value := range replaced {
+		i := slices.Index(args, option)
+		require.GreaterOrEqual(c.t, i, 0, "%s has no %s", name, option)
+		args[i+1] = value
+	}
+	c.run(name, program, append(args, "--port", "0", "--unixsocket", socket, "--dir", folder), nil)
+	await(c.t, "a Redis at "+socket, func() bool {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	c.stores[variable] = "unix://" + socket
+}
+
+// tell sends a command to one of the two Redis.
+func (c *composition) tell(variable string, command ...string) any {
+	c.t.Helper()
+	conn, err := net.Dial("unix", strings.TrimPrefix(c.stores[variable], "unix://"))
+	require.NoError(c.t, err)
+	client := resp.NewClient(conn)
+	defer func() { _ = client.Close() }()
+	reply, err := client.Do(command...)
+	require.NoError(c.t, err)
+	return reply
 }
 
 // listen starts an instance of the API on a free port.
@@ -166,7 +211,7 @@ func (c *composition) ready(p *process) bool {
 }
 
 // front starts nginx, with the configuration that choose-conf.sh chooses for the solution.
-func (c *composition) front(program *services.Nginx) {
+func (c *composition) front(program *nginx.Program) {
 	c.t.Helper()
 	var hosts []string
 	for _, p := range c.instances {
@@ -230,35 +275,50 @@ func (c *composition) expect(status int, method, path, token string, body any) [
 
 func TestStackRunsWithoutAnEngine(t *testing.T) {
 	c := compose(t)
-	var session struct{ Token string }
-	require.NoError(t, json.Unmarshal(c.expect(201, "POST", "/sessions", "",
-		map[string]string{"email": seed.Buyer.Email, "password": seed.Buyer.Password}), &session))
-
+	token := c.logIn()
 	t.Run("a ticket is ordered, and mailed", func(t *testing.T) {
-		c.order(session.Token)
+		c.order(token)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		require.NoError(t, c.wires.Mail.WaitFor(ctx, 1), c.worker.said.String())
-		mails := c.wires.Mail.Inbox(seed.Buyer.Email)
+		require.NoError(t, c.backing.Mail.WaitFor(ctx, 1), c.worker.said.String())
+		mails := c.backing.Mail.Inbox(seed.Buyer.Email)
 		require.Len(t, mails, 1)
 		assert.Contains(t, mails[0].Body, seed.OnSale.Title)
 	})
 	t.Run("each instance knows the session, and has a share", func(t *testing.T) {
 		for range 3 * len(c.instances) {
-			c.expect(200, "GET", "/me", session.Token, nil)
+			c.expect(200, "GET", "/me", token, nil)
 		}
 		for _, p := range c.instances {
 			assert.Regexp(t, `"route":"/me","status":200`, p.said.String(), "%s was asked for nothing", p.name)
 		}
 	})
 	t.Run("the log tells who the client is", c.testClientAddress)
+	t.Run("visitors get what is for visitors", c.testOperatorsRoutes)
+	t.Run("a full cache keeps nobody out", c.testFullCache)
 	t.Run("rules and dashboard ask for metrics that are there", func(t *testing.T) {
 		c.expect(200, "GET", fmt.Sprintf("/events/%d", seed.OnSale.ID), "", nil)
 		c.testMetrics(t)
 	})
 	t.Run("an instance leaves, and nobody notices", c.testRestart)
-	t.Run("the queue is seen while there is no worker", func(t *testing.T) { c.testQueue(t, session.Token) })
+	t.Run("the queue is seen while there is no worker", func(t *testing.T) { c.testQueue(t, token) })
+	t.Run("all that the API logs is JSON", func(t *testing.T) {
+		for _, p := range append(slices.Clone(c.instances), c.worker) {
+			for line := range strings.Lines(p.said.String()) {
+				assert.True(t, strings.HasPrefix(line, "{") && json.Valid([]byte(line)), "%s logs what nothing reads: %s", p.name, line)
+			}
+		}
+	})
 	t.Run("seed.sh leaves a filled database alone, and fills an empty one", c.testSeed)
+}
+
+// logIn returns a token of the seeded buyer's.
+func (c *composition) logIn() string {
+	c.t.Helper()
+	var session struct{ Token string }
+	require.NoError(c.t, json.Unmarshal(c.expect(201, "POST", "/sessions", "",
+		map[string]string{"email": seed.Buyer.Email, "password": seed.Buyer.Password}), &session))
+	return session.Token
 }
 
 func (c *composition) order(token string) {
@@ -291,6 +351,48 @@ func (c *composition) testClientAddress(t *testing.T) {
 	}
 	await(t, "a line of the request", func() bool { return strings.Contains(said(), `"client_ip":"127.0.0.2"`) })
 	assert.NotContains(t, said(), "192.0.2.1", "the API believes what a client says of itself")
+}
+
+// testOperatorsRoutes: through nginx, nobody reads what instances tell operators. What nginx's own
+// health check asks for is passed on.
+func (c *composition) testOperatorsRoutes(t *testing.T) {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		c.expect(404, "GET", path, "", nil)
+		answer, err := http.Get(c.instances[0].URL + path)
+		require.NoError(t, err)
+		_ = answer.Body.Close()
+		assert.Equal(t, http.StatusOK, answer.StatusCode, "GET %s of an instance", path)
+	}
+	check := c.project.Services["nginx"].HealthCheck.Test
+	asked, err := url.Parse(check[len(check)-1])
+	require.NoError(t, err)
+	c.expect(200, "GET", asked.RequestURI(), "", nil)
+}
+
+// testFullCache: somebody reads more events than the cache has room for. It throws away what it holds,
+// and no session.
+func (c *composition) testFullCache(t *testing.T) {
+	ended := c.logIn()
+	c.expect(204, "DELETE", "/sessions", ended, nil)
+	before := c.tell("REDIS_URL", "DBSIZE")
+	var visitors sync.WaitGroup
+	const readers, events = 4, 3000 // some 2.5 kB each
+	for i := range readers {
+		visitors.Go(func() {
+			for id := 1 + i; id <= events; id += readers {
+				answer, text, err := c.ask("GET", fmt.Sprintf("/events/%d", id), "", nil)
+				if assert.NoError(t, err) {
+					assert.Equal(t, http.StatusOK, answer.StatusCode, "%s", text)
+				}
+			}
+		})
+	}
+	visitors.Wait()
+	stats, _ := c.tell("CACHE_URL", "INFO", "stats").(string)
+	assert.NotContains(t, stats, "evicted_keys:0\r\n", "the cache was never full")
+	assert.Equal(t, before, c.tell("REDIS_URL", "DBSIZE"), "what visitors read is kept where the sessions are")
+	c.expect(401, "GET", "/me", ended, nil)
+	c.expect(200, "GET", "/me", c.logIn(), nil)
 }
 
 // await waits until something is so.
@@ -407,7 +509,7 @@ func (c *composition) testQueue(t *testing.T, token string) {
 	exporter, err := url.Parse(valueOf(c.project.Services["queue-exporter"], "DATA_SOURCE_NAME"))
 	require.NoError(t, err)
 	// The exporter's own settings of its session are tried, too.
-	direct, err := url.Parse(c.wires.DirectURL)
+	direct, err := url.Parse(c.backing.DirectURL)
 	require.NoError(t, err)
 	values := direct.Query()
 	for name := range exporter.Query() {
@@ -467,7 +569,7 @@ func (c *composition) testSeed(t *testing.T) {
 	}
 	script := func() string {
 		command := exec.CommandContext(t.Context(), "sh", filepath.Join(root, "deploy", "postgres", "seed.sh"))
-		direct, err := url.Parse(c.wires.DirectURL)
+		direct, err := url.Parse(c.backing.DirectURL)
 		require.NoError(t, err)
 		query := direct.Query()
 		command.Env = append(os.Environ(), "SEED="+filepath.Join(root, "tools", "internal", "seed", "seed.sql"),
@@ -488,7 +590,7 @@ func (c *composition) testSeed(t *testing.T) {
 		return string(out)
 	}
 	assert.Contains(t, script(), "has events already")
-	connector, err := pq.NewConnector(c.wires.DirectURL)
+	connector, err := pq.NewConnector(c.backing.DirectURL)
 	require.NoError(t, err)
 	db := sql.OpenDB(connector)
 	defer db.Close()
@@ -531,10 +633,15 @@ func (c *composition) start(name, program string, replaced map[string]string) *p
 	c.t.Helper()
 	local := c.here()
 	maps.Copy(local, replaced)
+	return c.run(name, program, c.project.Services[name].Command, c.environment(name, local))
+}
+
+// run starts a program.
+func (c *composition) run(name, program string, args, environment []string) *process {
+	c.t.Helper()
 	p := &process{name: name, exited: make(chan struct{})}
-	service := c.project.Services[name]
-	command := exec.Command("/bin/sh", slices.Concat([]string{"-c", guard, "stack-guard", program}, service.Command)...)
-	command.Env = c.environment(name, local)
+	command := exec.Command("/bin/sh", slices.Concat([]string{"-c", guard, "stack-guard", program}, args)...)
+	command.Env = environment
 	command.Stdout, command.Stderr = &p.said, &p.said
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	reading, writing, err := os.Pipe()

@@ -160,6 +160,12 @@ func TestBrokenModules(t *testing.T) {
 			[]string{"solutions/01-price/go.mod", "the module is example.com/boxoffice/steps/01-price and must be"}},
 		{"not in go.work", "modules", func(f fixture) { f.replace("go.work", "\t./steps/02-limit\n", "") },
 			[]string{"go.work: doesn't use ./steps/02-limit"}},
+		{"an editor that loads all modules", "modules", func(f fixture) { f.replace(".vscode/settings.json", "off", "") },
+			[]string{".vscode/settings.json: gopls, build.env has GOWORK=\"\" and must have \"off\""}},
+		{"not tidy", "tidy", func(f fixture) { f.replace("steps/02-limit/go.mod", "tools v0.0.0", "tools v0.0.0 // indirect") },
+			[]string{"steps/02-limit/go.mod: GOWORK=off go mod tidy changes it", "+require example.com/boxoffice/tools v0.0.0"}},
+		{"a go.mod that go work sync raises", "clean-sums", func(f fixture) { f.replace("steps/02-limit/go.mod", "go 1.26.0", "go 1.25.0") },
+			[]string{"steps/02-limit/go.mod: go work sync changes it", "+ go 1.26.0"}},
 		{"doesn't build alone", "standalone", func(f fixture) { f.replace("solutions/02-limit/go.mod", "../../tools", "../../toolz") },
 			[]string{"solutions/02-limit: GOWORK=off go"}},
 		{"API imports the lab", "imports", func(f fixture) {
@@ -171,11 +177,17 @@ func TestBrokenModules(t *testing.T) {
 		},
 			[]string{"solutions/02-limit/main.go: imports example.com/boxoffice/steps/02-limit/limit"}},
 		{"test imports tools", "imports", func(f fixture) { f.replace("steps/01-price/price_test.go", "tools/lab", "tools/internal/x") },
-			[]string{"steps/01-price/price_test.go", "tests import example.com/boxoffice/tools/lab alone"}},
+			[]string{"steps/01-price/price_test.go", "tests import example.com/boxoffice/tools/lab and its contract alone"}},
 		{"test imports its module", "imports", func(f fixture) {
 			f.write("steps/02-limit/x_test.go", "package main\n\nimport _ \"example.com/boxoffice/steps/02-limit/limit\"\n")
 		},
 			[]string{"steps/02-limit/x_test.go", "has another path in the other copy"}},
+		{"test imports what is below the lab", "imports", func(f fixture) { f.replace("steps/01-price/price_test.go", "tools/lab", "tools/lab/x") },
+			[]string{"steps/01-price/price_test.go", "tests import example.com/boxoffice/tools/lab and its contract alone"}},
+		{"contract imports what is inside", "imports", func(f fixture) {
+			f.write("tools/lab/contract/x.go", "package contract\n\nimport _ \"example.com/boxoffice/tools/internal/x\"\n")
+		},
+			[]string{"tools/lab/contract/x.go", "like a step's test, it imports example.com/boxoffice/tools/lab alone"}},
 		{"tools import a command", "imports", func(f fixture) {
 			f.write("tools/lab/x.go", "package lab\n\nimport _ \"example.com/boxoffice/tools/cmd/workshop\"\n")
 		},
@@ -188,6 +200,10 @@ func TestBrokenModules(t *testing.T) {
 			f.write("tools/internal/course/x.go", "package course\n\nimport _ \"example.com/boxoffice/tools/internal/x\"\n")
 		},
 			[]string{"tools/internal/course/x.go", "course imports nothing of the house"}},
+		{"a part of a leaf imports", "imports", func(f fixture) {
+			f.write("tools/internal/services/redis/x.go", "package redis\n\nimport _ \"example.com/boxoffice/tools/internal/services/state\"\n\nimport _ \"example.com/boxoffice/tools/internal/x\"\n")
+		},
+			[]string{"tools/internal/services/redis/x.go", "services imports nothing of the house"}},
 		{"unformatted", "gofmt", func(f fixture) { f.replace(solution, "\treturn", "    return") },
 			[]string{solution + ": is not formatted"}},
 		{"vet", "vet", func(f fixture) { f.replace("solutions/01-price/main.go", "fmt.Println(", `fmt.Printf("%d\n", "x", `) },
@@ -302,16 +318,17 @@ func TestWholeSuites(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			breakIt.by(f)
+			f.keepAnswers("wrong-answers", noTable)
 			c := f.open()
 			only := []string{"wrong-answers"}
-			if named := f.verify(Options{Course: c, Only: only}); named.Failed > 0 || named.AgainstWrong != against[false] {
+			if named := f.verify(Options{Course: c, Only: only}); named.Failed > 0 || named.AgainstWrong != againstWrong[false] {
 				t.Errorf("with the test that each names: %s, against %s", named.Summary(), named.AgainstWrong)
 			}
 			for _, o := range []Options{{Thorough: true}, {Steps: c.Steps[1:]}} {
 				o.Course, o.Only = c, only
 				report := f.verify(o)
 				expect(t, report, "wrong-answers", breakIt.says)
-				if report.AgainstWrong != against[true] {
+				if report.AgainstWrong != againstWrong[true] {
 					t.Errorf("says that wrong answers met %s", report.AgainstWrong)
 				}
 			}
@@ -356,21 +373,27 @@ func TestLimitIsConfigured(t *testing.T) {
 }
 
 // eachAlone keeps the one patch that a way breaks, the first path that it says, and
-// removes the others: their verdicts are TestWholeCoursePasses's.
+// removes the others: their results are TestWholeCoursePasses's.
 func eachAlone(ways []broken) []broken {
 	for i, way := range ways {
 		keep, _, _ := strings.Cut(way.says[0], ":")
 		ways[i].by = func(f fixture) {
 			way.by(f)
-			patches, _ := filepath.Glob(filepath.Join(f.dir, "solutions", "*", way.check, "*.patch"))
-			for _, path := range patches {
-				if !strings.HasSuffix(path, keep) {
-					f.remove(relative(f.dir, path))
-				}
-			}
+			f.keepAnswers(way.check, keep)
 		}
 	}
 	return ways
+}
+
+// keepAnswers removes all answers of a kind but one.
+func (f fixture) keepAnswers(kind, keep string) {
+	f.t.Helper()
+	patches, _ := filepath.Glob(filepath.Join(f.dir, "solutions", "*", kind, "*.patch"))
+	for _, path := range patches {
+		if !strings.HasSuffix(path, keep) {
+			f.remove(relative(f.dir, path))
+		}
+	}
 }
 
 // tryAll breaks a copy of the course in each way and runs the check that must see it.
@@ -381,7 +404,15 @@ func tryAll(t *testing.T, ways []broken) {
 			t.Parallel()
 			f := newFixture(t)
 			way.by(f)
-			expect(t, f.verify(Options{Only: []string{way.check}, Jobs: 1}), way.check, way.says...)
+			o := Options{Only: []string{way.check}, Jobs: 1}
+			if way.check == "starter" || way.check == "solution" {
+				o.Course = f.open()
+				o.Steps = o.Course.Steps[:1]
+				if strings.Contains(way.says[0], "02-limit") || way.name == "task never told" {
+					o.Steps = o.Course.Steps[1:]
+				}
+			}
+			expect(t, f.verify(o), way.check, way.says...)
 		})
 	}
 }
@@ -415,7 +446,7 @@ func TestOverlayFollowsLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, _, err := Overlay(t.Context(), a, link, t.TempDir())
+	overlay, _, err := answer.Overlay(t.Context(), a, link, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ type check struct {
 	jobs        func(r *round) []job
 }
 
-// checks lists all of them in the order in which they start: the quick ones first, and no
-// long one last, which would run on alone.
+// checks lists all of them in the order of the report. What takes milliseconds is not
+// worth remembering, and isn't.
 func checks() []check {
 	return []check{
 		{"front-matter", "each lesson's front matter is whole and fits the course", eachStep(frontMatter)},
@@ -23,24 +23,27 @@ func checks() []check {
 		{"same-tests", "test files are identical in starter and solution, and name nothing of the module", eachStep(sameTests)},
 		{"carried", "what a starter doesn't mark as changed is as the previous solution left it", eachStep(carried)},
 		{"reset", "the solution with its starter.patch makes the starter", eachStep(reset)},
-		{"migrations", "a migration that a step has is the same in every later one", once(migrations)},
-		{"modules", "the modules agree on versions and can be built by themselves", once(modules)},
-		{"imports", "the API's code imports nothing of tools, and tools keeps its arrows", once(imports)},
-		{"links", "links and code references of the site lead somewhere", once(links)},
-		{"site", "the site renders: regions, links and anchors, alternative texts, tracks, and pages that are light enough (compiles tools/cmd/site)", whole(rendered)},
-		{"minutes", "the stated minutes of steps and tracks add up", whole(minutes)},
-		{"size", fmt.Sprintf("the last solution has fewer than %d lines of code without tests", maxLines), whole(size)},
-		{"gofmt", "Go files are formatted", once(gofmt)},
-		{"vet", "go vet has nothing to say", compiling(vet)},
-		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(standalone)},
-		{"staticcheck", "staticcheck has nothing to say", once(staticcheck)},
-		{"govulncheck", "no known vulnerability is called", whole(govulncheck)},
-		{"tools", "the tests of tools are green", whole(toolsTests)},
-		{"starter", "the starter's tests are red exactly where the tasks say", eachStep(starter)},
+		{"migrations", "a migration that a step has is the same in every later one", once(job{run: migrations})},
+		{"modules", "the modules agree on versions and can be built by themselves", once(job{run: modules})},
+		{"tidy", "go mod tidy leaves each go.mod and go.sum as it is", tidies},
+		{"clean-sums", "go list -m all, go doc, go work sync, go mod download and an editor leave go.work.sum, and each go.mod and go.sum, as they are", once(job{run: cleanSums, works: true, long: 5, reads: (*reads).workspace})},
+		{"imports", "the API's code imports nothing of tools, and tools keeps its arrows", once(job{run: imports})},
+		{"links", "links and code references of the site lead somewhere", once(job{run: links})},
+		{"site", "the site renders: regions, links and anchors, alternative texts, tracks, and pages that are light enough (compiles tools/cmd/site)", whole(job{run: rendered, works: true, long: 15, reads: (*reads).everything})},
+		{"minutes", "the stated minutes of steps and tracks add up", whole(job{run: minutes})},
+		{"size", fmt.Sprintf("the last solution has fewer than %d lines of code without tests", maxLines), whole(job{run: size})},
+		{"gofmt", "Go files are formatted", once(job{run: gofmt})},
+		{"vet", "go vet has nothing to say", once(job{run: vet, compiles: true, works: true, long: 60, reads: (*reads).modules})},
+		{"standalone", "each module compiles and vets with GOWORK=off", eachModule(job{works: true, long: 10}, standalone)},
+		{"staticcheck", "staticcheck has nothing to say", once(job{run: staticcheck, works: true, long: 90, reads: (*reads).modules})},
+		{"govulncheck", "no known vulnerability is called", whole(job{run: govulncheck, works: true, long: 30, reads: func(in *reads) { in.modules(); in.today() }})},
+		{"tools", "the tests of tools are green", toolsTests},
+		{"starter", "the starter's tests are red exactly where the tasks say", starters},
 		{"solution", "the solution's tests are green", solutions(false)},
 		{"race", "the solution's tests are green with the race detector (--race)", solutions(true)},
 		{"wrong-answers", "each wrong answer is caught by the test that it names", wrongAnswers},
 		{"right-answers", "each other right answer is accepted", rightAnswers},
+		{"mutants", "the tests tell the small changes to what the learner writes, or a list explains why nobody can (--mutants tries them)", mutants},
 		{"past", "the tests of earlier steps are green on the newest solution", past},
 	}
 }
@@ -91,33 +94,32 @@ func eachStep(run func(*work, *course.Step)) func(*round) []job {
 	}
 }
 
-// eachModule makes a job of every module in the round.
-func eachModule(run func(*work, string)) func(*round) []job {
+// eachModule makes a job like another of every module in the round, which reads it.
+func eachModule(like job, run func(*work, string)) func(*round) []job {
 	return func(r *round) []job {
 		var jobs []job
 		for _, dir := range r.modules() {
-			jobs = append(jobs, job{subject: r.rel(dir), run: func(w *work) { run(w, dir) }})
+			j := like
+			j.subject = r.rel(dir)
+			j.run = func(w *work) { run(w, dir) }
+			j.reads = func(in *reads) { in.module(dir) }
+			jobs = append(jobs, j)
 		}
 		return jobs
 	}
 }
 
 // once makes a single job.
-func once(run func(*work)) func(*round) []job {
-	return func(*round) []job { return []job{{run: run}} }
-}
-
-// compiling makes a single job that compiles for all that follow.
-func compiling(run func(*work)) func(*round) []job {
-	return func(*round) []job { return []job{{run: run, compiles: true}} }
+func once(j job) func(*round) []job {
+	return func(*round) []job { return []job{j} }
 }
 
 // whole makes a single job that makes sense for the whole course alone.
-func whole(run func(*work)) func(*round) []job {
+func whole(j job) func(*round) []job {
 	return func(r *round) []job {
 		if r.partial {
 			return nil
 		}
-		return []job{{run: run}}
+		return []job{j}
 	}
 }

@@ -5,5 +5,5 @@
 //
 // A check becomes jobs, one for each thing that it looks at (a step, a patch, the whole
 // course). Each job ends in a verdict: passed, failed with its findings, or skipped
-// with the reason. The checks are listed, in the order of their verdicts, in checks.go.
+// with the reason. The checks are listed, in the order of their results, in checks.go.
 package verify

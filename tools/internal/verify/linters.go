@@ -6,12 +6,16 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"example.com/boxoffice/tools/internal/command"
 )
 
 // The linters that are not Go's own, by pinned version: the go command fetches them.
 const (
 	staticcheckTool = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 	govulncheckTool = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
+	// vulnerabilities is the Go vulnerability database as a module.
+	vulnerabilities = "golang.org/x/vulndb@latest"
 )
 
 // gofmt formats every Go file in memory and compares.
@@ -36,8 +40,8 @@ func gofmt(w *work) {
 // vet runs go vet over all modules at once.
 func vet(w *work) {
 	args := append([]string{"vet"}, w.patterns(w.modules())...)
-	if out, err := w.command(w.Course.Root).run(w.ctx, "go", args...); err != nil {
-		w.add(w.Course.Root, "go vet\n%s", firstOf(out, err))
+	if out, err := w.command(w.Course.Root).Run(w.ctx, "go", args...); err != nil {
+		w.add(w.Course.Root, "go vet\n%s", command.FirstOf(out, err))
 	}
 }
 
@@ -69,28 +73,9 @@ func staticcheck(w *work) {
 
 func (w *work) lint(dirs []string, flags ...string) {
 	args := append([]string{"run", staticcheckTool}, flags...)
-	out, err := w.command(w.Course.Root).run(w.ctx, "go", append(args, w.patterns(dirs)...)...)
+	out, err := w.command(w.Course.Root).Run(w.ctx, "go", append(args, w.patterns(dirs)...)...)
 	if err != nil {
-		w.add(w.Course.Root, "staticcheck\n%s", firstOf(out, err))
-	}
-}
-
-// unreachable matches what govulncheck says when it can't read its database.
-var unreachable = regexp.MustCompile(`(?i)vuln\.go\.dev|no such host|dial tcp|connection refused|timeout|proxyconnect|unexpected status`)
-
-// govulncheck looks for calls of vulnerable functions in all modules. It wants to stand
-// in a module, not at the root of a workspace.
-func govulncheck(w *work) {
-	if !w.available(govulncheckTool) {
-		return
-	}
-	out, err := w.command(w.tools()).run(w.ctx, "go", "run", govulncheckTool, "work")
-	switch {
-	case err == nil:
-	case !strings.Contains(out, "exit status 3") && unreachable.MatchString(out):
-		w.skipped("the vulnerability database is out of reach: %s", line(unreachable, out))
-	default:
-		w.add(w.Course.Root, "govulncheck\n%s", firstOf(out, err))
+		w.add(w.Course.Root, "staticcheck\n%s", command.FirstOf(out, err))
 	}
 }
 
@@ -100,14 +85,14 @@ var refused = regexp.MustCompile(`(?i)forbidden|not found|no such host|dial tcp|
 // available reports that the go command can run a tool, and skips the check with the
 // reason when it can't be had.
 func (w *work) available(tool string) bool {
-	out, err := w.command(w.Course.Root).run(w.ctx, "go", "run", tool, "-version")
+	out, err := w.command(w.Course.Root).Run(w.ctx, "go", "run", tool, "-version")
 	if err == nil {
 		return true
 	}
 	if refused.MatchString(out) {
 		w.skipped("can't get %s: %s", tool, line(refused, out))
 	} else {
-		w.add(w.Course.Root, "go run %s -version\n%s", tool, firstOf(out, err))
+		w.add(w.Course.Root, "go run %s -version\n%s", tool, command.FirstOf(out, err))
 	}
 	return false
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/boxoffice/tools/internal/command"
 	"example.com/boxoffice/tools/internal/course"
 )
 
@@ -21,6 +22,8 @@ const (
 	rootPath  = "example.com/boxoffice"
 	toolsPath = rootPath + "/tools"
 	labPath   = toolsPath + "/lab"
+	// contractPath is what stands once of the steps' tests.
+	contractPath = labPath + "/contract"
 )
 
 // goMod is what `go mod edit -json` prints, as far as it is of interest.
@@ -33,7 +36,7 @@ type goMod struct {
 	}
 }
 
-// modules checks the go.mod of every module, and go.work.
+// modules checks the go.mod of every module, go.work, and which modules an editor loads.
 func modules(w *work) {
 	first := map[string]pinned{}
 	for _, dir := range w.modules() {
@@ -49,11 +52,12 @@ func modules(w *work) {
 		w.ownModule(s, s.SolutionDir, true)
 	}
 	w.workspace()
+	w.editorsModule()
 }
 
 // readMod reads the go.mod of a folder.
 func readMod(w *work, dir string) (*goMod, error) {
-	out, err := command{Dir: dir}.output(w.ctx, "go", "mod", "edit", "-json", filepath.Join(dir, "go.mod"))
+	out, err := command.Place{Dir: dir}.Output(w.ctx, "go", "mod", "edit", "-json", filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +102,7 @@ func (w *work) ownModule(s *course.Step, dir string, solution bool) {
 // workspace checks that go.work uses each module.
 func (w *work) workspace() {
 	file := filepath.Join(w.Course.Root, "go.work")
-	out, err := command{Dir: w.Course.Root}.output(w.ctx, "go", "work", "edit", "-json", file)
+	out, err := command.Place{Dir: w.Course.Root}.Output(w.ctx, "go", "work", "edit", "-json", file)
 	var doc struct{ Use []struct{ DiskPath string } }
 	if err == nil {
 		err = json.Unmarshal(out, &doc)
@@ -122,8 +126,8 @@ func (w *work) workspace() {
 // compiles what it looks at; go build would link besides, which costs a second and more,
 // and which the tests do.
 func standalone(w *work, dir string) {
-	if out, err := w.command(dir, "GOWORK=off").run(w.ctx, "go", "vet", "./..."); err != nil {
-		w.add(dir, "GOWORK=off go vet ./...\n%s", firstOf(out, err))
+	if out, err := w.command(dir, "GOWORK=off").Run(w.ctx, "go", "vet", "./..."); err != nil {
+		w.add(dir, "GOWORK=off go vet ./...\n%s", command.FirstOf(out, err))
 	}
 }
 
@@ -139,7 +143,7 @@ func imports(w *work) {
 }
 
 // stepImports: the API's code knows no other module of the house, and its tests know the
-// lab alone. They are the same in starter and solution, so they can't name their own
+// lab and the contract alone. They are the same in starter and solution, so they can't name their own
 // module's packages either.
 func (w *work) stepImports(dir, module string) {
 	w.eachImport(dir, func(file, imported string) {
@@ -147,8 +151,8 @@ func (w *work) stepImports(dir, module string) {
 		case !within(imported, rootPath):
 		case isTest(file) && within(imported, module):
 			w.add(file, "imports %s, which has another path in the other copy of this test", imported)
-		case isTest(file) && imported != labPath:
-			w.add(file, "imports %s; tests import %s alone", imported, labPath)
+		case isTest(file) && imported != labPath && imported != contractPath:
+			w.add(file, "imports %s; tests import %s and its contract alone", imported, labPath)
 		case !isTest(file) && !within(imported, module):
 			w.add(file, "imports %s; the API must stand without tools and other steps", imported)
 		}
@@ -156,28 +160,46 @@ func (w *work) stepImports(dir, module string) {
 }
 
 // toolsImports: nothing knows the command, what the lab stands on doesn't know the lab,
-// and course and services know nothing of the house but formats: of patches, and of
-// what Redis speaks.
+// the contract measures from outside, as steps do, and leaves know nothing of the house
+// but what may be imported everywhere.
 func (w *work) toolsImports() {
 	w.eachImport(w.tools(), func(file, imported string) {
 		from := path.Dir(strings.TrimPrefix(w.rel(file), "tools/"))
-		leaf := from == "internal/course" || from == "internal/services"
+		leaf, isLeaf := leafOf(from)
 		switch {
 		case !within(imported, rootPath):
 		case within(imported, toolsPath+"/cmd"):
 			w.add(file, "imports %s; nothing imports a command", imported)
 		case within(imported, labPath) && within(from, "internal"):
 			w.add(file, "imports %s; the lab stands on internal, not the other way round", imported)
-		case leaf && !within(imported, toolsPath+"/"+from) && !slices.Contains(formats, imported):
-			w.add(file, "imports %s; %s imports nothing of the house", imported, path.Base(from))
+		case from == "lab/contract" && !isTest(file) && imported != labPath:
+			w.add(file, "imports %s; like a step's test, it imports %s alone", imported, labPath)
+		case isLeaf && !within(imported, toolsPath+"/"+leaf) && !slices.Contains(everywhere, imported):
+			w.add(file, "imports %s; %s imports nothing of the house", imported, path.Base(leaf))
 		case !within(imported, toolsPath):
 			w.add(file, "imports %s; tools imports no step", imported)
 		}
 	})
 }
 
-// formats are packages that anything may import.
-var formats = []string{toolsPath + "/internal/patch", toolsPath + "/internal/resp"}
+// leaves are folders whose packages know nothing of the house but each other and what is everywhere.
+var leaves = []string{
+	"internal/course", "internal/environment", "internal/machine", "internal/patch", "internal/process", "internal/resp", "internal/services",
+}
+
+// leafOf returns the leaf that a folder of tools is, or is below.
+func leafOf(folder string) (leaf string, ok bool) {
+	i := slices.IndexFunc(leaves, func(leaf string) bool { return within(folder, leaf) })
+	if i < 0 {
+		return "", false
+	}
+	return leaves[i], true
+}
+
+// everywhere are packages that anything may import: they know nothing of the house themselves.
+var everywhere = []string{
+	toolsPath + "/internal/environment", toolsPath + "/internal/machine", toolsPath + "/internal/patch", toolsPath + "/internal/process", toolsPath + "/internal/resp",
+}
 
 // within reports that an import path is root, or below it.
 func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }

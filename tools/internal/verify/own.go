@@ -2,18 +2,87 @@ package verify
 
 import (
 	"encoding/json"
+	"maps"
+	"path"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+
+	"example.com/boxoffice/tools/internal/command"
+	"example.com/boxoffice/tools/internal/course"
 )
 
-// toolsTests runs the tests of the tools themselves, and tells what they skipped for want
-// of a program.
-func toolsTests(w *work) {
+// ofCourse are the packages of tools whose tests look at the course itself, each with what
+// they read of it: nothing for all of it, or else files and folders, answers aside. How the
+// pages of mistakes look in a browser doesn't hang on one mistake more.
+var ofCourse = map[string][]string{
+	"internal/browser":   {"."},
+	"internal/site":      nil,
+	"internal/stopwatch": {"site/content", "solutions"},
+	"internal/stack":     {"docker-compose.yml", ".dockerignore", "deploy", "solutions", "steps", "site/content/guides"},
+}
+
+// toolsTests makes jobs of the tests of the tools themselves: one of those that look at
+// the course for each such package, and one of all others.
+func toolsTests(r *round) []job {
+	if r.partial {
+		return nil
+	}
+	var others []string
+	jobs := []job{{works: true, long: 240, run: func(w *work) { toolsOf(w, others) }, reads: readsTools}}
+	for _, folder := range r.toolsFolders() {
+		course, ok := ofCourse[folder]
+		if !ok {
+			others = append(others, folder)
+			continue
+		}
+		jobs = append(jobs, job{
+			subject: folder, works: true, long: 60,
+			run: func(w *work) { toolsOf(w, []string{folder}) },
+			reads: func(in *reads) {
+				readsTools(in)
+				in.group("of the course for "+folder, func() map[string]string { return in.below(course...) })
+			},
+		})
+	}
+	return jobs
+}
+
+// readsTools: tests may start whatever program tools has.
+func readsTools(in *reads) {
+	in.Value("machine of tools", in.machine.tools)
+	in.allOfTools()
+	in.versions()
+}
+
+// toolsFolders are the folders of tools with Go files in them.
+func (r *round) toolsFolders() []string {
+	files, _ := course.Files(r.tools())
+	set := map[string]bool{}
+	for _, rel := range files {
+		if strings.HasSuffix(rel, ".go") && !inTestdata(rel) {
+			set[path.Dir(rel)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// toolsOf runs the tests in some folders of tools, and tells what they skipped for want of
+// a program.
+func toolsOf(w *work, folders []string) {
+	args := []string{"test", "-count=1", "-json", "-ldflags=-w"}
+	if len(folders) > 1 {
+		args = append(args, "-p="+strconv.Itoa(2*runtime.NumCPU()))
+	}
+	for _, folder := range folders {
+		args = append(args, "./tools/"+folder)
+	}
 	// Not with w.command: testing.T.TempDir follows GOTMPDIR, into the course.
-	out, err := command{Dir: w.Course.Root}.run(w.ctx, "go", "test", "-count=1", "-json", "./tools/...")
+	out, err := command.Place{Dir: w.Course.Root, CPU: &w.cpu}.Run(w.ctx, "go", args...)
 	said := readTests(out)
 	if err != nil {
-		w.add(w.tools(), "go test ./tools/...\n%s", firstOf(said.failures(), err))
+		w.add(w.tools(), "go test ./tools/...\n%s", command.FirstOf(said.failures(), err))
 	}
 	w.unchecked = said.wants()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"example.com/boxoffice/tools/internal/command"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/excerpt"
 )
@@ -127,9 +128,9 @@ func (w *work) codeReference(page string, number int, fence string) {
 // rendered has the site checked by the command that renders it, which compiles what this
 // one must not: its findings are lines "file:line: what".
 func rendered(w *work) {
-	out, err := w.command(w.Course.Root).run(w.ctx, "go", "run", "./tools/cmd/site", "check")
+	out, err := w.command(w.Course.Root).Run(w.ctx, "go", "run", "./tools/cmd/site", "check")
 	if err != nil {
-		for line := range strings.Lines(firstOf(out, err)) {
+		for line := range strings.Lines(command.FirstOf(out, err)) {
 			w.list = append(w.list, strings.TrimSpace(line))
 		}
 	}

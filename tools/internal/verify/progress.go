@@ -9,23 +9,34 @@ import (
 // Lines is a Watcher that writes a line for each verdict.
 type Lines struct {
 	Out io.Writer
-	// Live keeps a line below the verdicts that says what is running. It is for terminals.
+	// Live keeps a line below the results that says what is running. It is for terminals.
 	Live  bool
 	Width func() int // columns of the terminal, asked for again each time; for Live
 
 	done    int
 	running []string
+	how     string // how far the one that runs alone is
 }
 
 // Started notes what is running.
 func (l *Lines) Started(total int, check, subject string) {
-	l.running = append(l.running, Verdict{Check: check, Subject: subject}.Name())
+	l.running = append(l.running, Result{Check: check, Subject: subject}.Name())
+	l.how = ""
 	l.draw(total)
 }
 
-// Finished writes the verdict.
-func (l *Lines) Finished(total int, v Verdict) {
+// Progressed notes how far a long check is.
+func (l *Lines) Progressed(total int, how string) {
+	l.how = how
+	l.draw(total)
+}
+
+// Finished writes the verdict, unless it is remembered: the report counts those.
+func (l *Lines) Finished(total int, v Result) {
 	l.done++
+	if v.Remembered {
+		return
+	}
 	if i := slices.Index(l.running, v.Name()); i >= 0 {
 		l.running = slices.Delete(l.running, i, i+1)
 	}
@@ -35,7 +46,7 @@ func (l *Lines) Finished(total int, v Verdict) {
 }
 
 // line is the verdict on one line: outcome, seconds, name, and what there is to say.
-func (v Verdict) line() string {
+func (v Result) line() string {
 	word := map[Outcome]string{Passed: "ok  ", Failed: "FAIL", Skipped: "skip"}[v.Outcome]
 	text := fmt.Sprintf("%s %6.1f s  %s", word, v.Seconds, v.Name())
 	switch {
@@ -61,6 +72,9 @@ func (l *Lines) draw(total int) {
 	text := fmt.Sprintf("[%d/%d] %s", l.done, total, l.running[0])
 	if more := len(l.running) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
+	}
+	if l.how != "" {
+		text += ": " + l.how
 	}
 	l.Clear()
 	fmt.Fprint(l.Out, clip(text, l.Width()-1))

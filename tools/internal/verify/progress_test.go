@@ -10,8 +10,8 @@ func TestLinesArePlainWithoutATerminal(t *testing.T) {
 	l := &Lines{Out: &out}
 	l.Started(2, "vet", "")
 	l.Started(2, "starter", "01-price")
-	l.Finished(2, Verdict{Check: "vet", Outcome: Skipped, Reason: "no network", Seconds: 1})
-	l.Finished(2, Verdict{Check: "starter", Subject: "01-price", Outcome: Failed, Seconds: 2.25})
+	l.Finished(2, Result{Check: "vet", Outcome: Skipped, Reason: "no network", Seconds: 1})
+	l.Finished(2, Result{Check: "starter", Subject: "01-price", Outcome: Failed, Seconds: 2.25})
 	l.Clear()
 	want := "skip    1.0 s  vet: no network\nFAIL    2.2 s  starter 01-price\n"
 	if out.String() != want {
@@ -27,7 +27,7 @@ func TestLiveLineFitsTheTerminal(t *testing.T) {
 		t.Errorf("drew %q, want %q", out.String(), want)
 	}
 	out.Reset()
-	l.Finished(7, Verdict{Check: "wrong-answers", Subject: "01-price/minimum", Outcome: Passed, Note: "1 test"})
+	l.Finished(7, Result{Check: "wrong-answers", Subject: "01-price/minimum", Outcome: Passed, Note: "1 test"})
 	if want := "\r\x1b[Kok      0.0 s  wrong-answers 01-price/minimum (1 test)\n"; out.String() != want {
 		t.Errorf("drew %q, want %q", out.String(), want)
 	}

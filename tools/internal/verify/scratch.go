@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"example.com/boxoffice/tools/internal/command"
 )
 
 // scratch is the folder of one run for patched copies, .workshop/verify/NUMBER. A run
@@ -76,6 +78,12 @@ func (s *scratch) folder(name string) (dir string, remove func(), err error) {
 		return "", nil, fmt.Errorf("make a folder for a patched copy: %w", err)
 	}
 	return dir, func() { os.RemoveAll(parent) }, nil
+}
+
+// command runs programs in dir. What go builds on the way goes to the scratch folder: an
+// interrupted go leaves its temporary files behind.
+func (w *work) command(dir string, env ...string) command.Place {
+	return command.Place{Dir: dir, Env: append(env, "GOTMPDIR="+w.scratch.dir), CPU: &w.cpu}
 }
 
 func (s *scratch) remove() {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,25 @@ import (
 	"example.com/boxoffice/tools/internal/runner"
 )
 
+// starters makes a job of each step's starter.
+func starters(r *round) []job {
+	var jobs []job
+	for _, s := range r.steps {
+		jobs = append(jobs, job{
+			subject: s.Name, works: true, long: suiteSeconds(s), run: func(w *work) { starter(w, s) },
+			reads: func(in *reads) {
+				in.module(s.Dir)
+				in.moduleFiles(s.SolutionDir)
+				in.tasks(s)
+			},
+		})
+	}
+	return jobs
+}
+
+// suiteSeconds guesses how long the tests of a step take: later ones measure more.
+func suiteSeconds(s *course.Step) int { return 10 + 2*s.Number }
+
 // starter checks that the starter's tests are red exactly where the lesson's tasks say,
 // each by what it measured.
 func starter(w *work, s *course.Step) {
@@ -22,7 +40,7 @@ func starter(w *work, s *course.Step) {
 		return
 	}
 	for _, t := range result.Tests {
-		task := taskNumber(s, t.Name)
+		task := s.TaskOf(t.Name)
 		switch {
 		case task == 0 && t.Status == runner.Failed:
 			w.add(s.Dir, "%s is red, and belongs to no task\n%s", t.Name, t.Output)
@@ -66,6 +84,9 @@ func (w *work) allRan(s *course.Step, dir string, result *runner.Result) {
 // finding, and false.
 func (w *work) suite(where string, o runner.Options) (*runner.Result, bool) {
 	result, err := runner.Run(w.ctx, o, nil)
+	if err == nil {
+		w.cpu.Add(result.CPU)
+	}
 	switch {
 	case err != nil:
 		w.add(where, "%v", err)
@@ -89,10 +110,11 @@ func (w *work) green(where string, o runner.Options) *runner.Result {
 		return nil
 	}
 	for _, t := range result.Tests {
+		w.passing = w.passing || t.Status == runner.Skipped
 		switch {
 		case t.Status == runner.Failed || t.Status == runner.Unfinished:
 			w.add(where, "%s has %s\n%s", t.Name, t.Status, t.Output)
-		case t.Status == runner.Skipped && taskNumber(o.Step, t.Name) != 0:
+		case t.Status == runner.Skipped && o.Step.TaskOf(t.Name) != 0:
 			w.add(where, "%s was skipped\n%s", t.Name, t.Output)
 		}
 	}
@@ -115,7 +137,13 @@ func solutions(race bool) func(*round) []job {
 			if r.Repeat > 1 {
 				run = func(w *work) { w.repeat(o) }
 			}
-			jobs = append(jobs, job{subject: s.Name, alone: r.Repeat > 1, run: run})
+			jobs = append(jobs, job{
+				subject: s.Name, alone: r.Repeat > 1, works: true, long: suiteSeconds(s), run: run,
+				reads: func(in *reads) {
+					in.module(s.SolutionDir)
+					in.tasks(s)
+				},
+			})
 		}
 		return jobs
 	}
@@ -174,27 +202,43 @@ func past(r *round) []job {
 	for i, later := range r.Course.Steps {
 		newest := i == len(r.Course.Steps)-1
 		for _, earlier := range r.Course.Steps[:i] {
-			own := r.partial && slices.Contains(r.steps, later)
+			own := r.partial && !r.Named && slices.Contains(r.steps, later)
 			if !own && !(slices.Contains(r.steps, earlier) && (newest || r.Thorough)) {
 				continue
 			}
 			jobs = append(jobs, job{
 				subject: fmt.Sprintf("%s on %s", earlier.Name, later.Name),
+				works:   true,
+				long:    suiteSeconds(earlier),
 				run:     func(w *work) { holds(w, earlier, later) },
+				reads: func(in *reads) {
+					in.module(earlier.SolutionDir)
+					in.module(later.SolutionDir)
+					in.tasks(earlier)
+				},
 			})
 		}
 	}
 	return jobs
 }
 
-// holds runs an earlier step's tests against a later solution.
+// holds runs an earlier step's tests against a later solution, except those that are the
+// later step's own, too.
 func holds(w *work, earlier, later *course.Step) {
 	overlay, err := transplant(earlier, later)
 	if err != nil {
 		w.add(later.SolutionDir, "%v", err)
 		return
 	}
-	w.green(later.SolutionDir, runner.Options{Step: earlier, Dir: later.SolutionDir, Overlay: overlay})
+	theirs, err := promises(earlier.SolutionDir)
+	own, err2 := promises(later.SolutionDir)
+	if err := errors.Join(err, err2); err != nil {
+		w.add(later.SolutionDir, "%v", err)
+		return
+	}
+	w.green(later.SolutionDir, runner.Options{
+		Step: earlier, Dir: later.SolutionDir, Overlay: overlay, Skip: exactly(madeAgain(theirs, own)),
+	})
 }
 
 // mainTest is the test file that says what the lab starts, such as a worker: it belongs to
@@ -224,57 +268,6 @@ func transplant(from, to *course.Step) (map[string]string, error) {
 	return overlay, nil
 }
 
-// wrongAnswers makes a job of each patch in wrong-answers.
-func wrongAnswers(r *round) []job { return r.eachPatch("wrong-answers", wrong) }
-
-// rightAnswers makes a job of each patch in right-answers.
-func rightAnswers(r *round) []job { return r.eachPatch("right-answers", right) }
-
-func (r *round) eachPatch(folder string, run func(*work, *answer.Answer, runner.Options)) []job {
-	var jobs []job
-	for _, s := range r.steps {
-		paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
-		for _, path := range paths {
-			jobs = append(jobs, job{
-				subject: s.Name + "/" + strings.TrimSuffix(filepath.Base(path), ".patch"),
-				run:     func(w *work) { w.answer(s, path, run) },
-			})
-		}
-	}
-	return jobs
-}
-
-// answer reads a patch, makes its overlay and hands both on.
-func (w *work) answer(s *course.Step, path string, run func(*work, *answer.Answer, runner.Options)) {
-	a, err := answer.Read(path)
-	if err != nil {
-		w.add(path, "%v", err)
-		return
-	}
-	dir, remove, err := w.scratch.folder(s.Name)
-	if err != nil {
-		w.add(path, "%v", err)
-		return
-	}
-	defer remove()
-	overlay, inPlace, err := Overlay(w.ctx, a, s.SolutionDir, dir)
-	if err != nil {
-		w.add(path, "%v", err)
-		return
-	}
-	env, err := nestedOverlay(dir, overlay)
-	if err != nil {
-		w.add(path, "%v", err)
-		return
-	}
-	o := runner.Options{Step: s, Solution: true, Overlay: overlay, Env: env}
-	if inPlace {
-		o.Exec = moved
-		o.Env = append(o.Env, "VERIFY_COPY="+dir, "VERIFY_MODULE="+realPath(s.SolutionDir))
-	}
-	run(w, a, o)
-}
-
 // moved runs a test binary in the patched copy of its package's folder, for go test
 // -exec: there the tests read files that are not built in.
 const moved = `sh -c 'here=$(pwd -P); cd "$VERIFY_COPY${here#"$VERIFY_MODULE"}" && exec "$0" "$@"'`
@@ -287,18 +280,20 @@ func realPath(path string) string {
 	return path
 }
 
-// nestedOverlay makes go commands that a test runs itself, such as step 02's go list,
-// see the overlay too: they read GOFLAGS.
-func nestedOverlay(dir string, overlay map[string]string) (env []string, err error) {
-	flag, _, err := overlayFlag(dir, overlay) // the file goes with dir
-	if err != nil {
-		return nil, err
+// right checks that the tests accept an answer of another kind: where the round doesn't run
+// whole suites, those that the step doesn't share with all others. What these say is proven
+// by each solution.
+func right(w *work, a *answer.Answer, o runner.Options) {
+	if !w.wholeSuites() {
+		shared, err := promises(o.Step.SolutionDir)
+		if err != nil {
+			w.add(a.Path, "%v", err)
+			return
+		}
+		o.Skip = exactly(shared)
 	}
-	return []string{strings.TrimSpace("GOFLAGS=" + os.Getenv("GOFLAGS") + " " + flag)}, nil
+	w.green(a.Path, o)
 }
-
-// right checks that the tests accept an answer of another kind.
-func right(w *work, a *answer.Answer, o runner.Options) { w.green(a.Path, o) }
 
 // wrong checks that a wrong answer turns the test that it names red, with the message
 // that it quotes. Where the round runs whole suites, nothing else of another task may be
@@ -323,7 +318,7 @@ func wrong(w *work, a *answer.Answer, o runner.Options) {
 		case t.Name == a.CaughtBy:
 			caught = true
 			w.says(a, t)
-		case taskNumber(s, t.Name) != a.Task && !slices.Contains(a.AlsoRed, t.Name):
+		case s.TaskOf(t.Name) != a.Task && !slices.Contains(a.AlsoRed, t.Name):
 			w.add(a.Path, "%s is red too, and belongs to %s; if that is right, add \"Also-red: %[1]s because …\"\n%s",
 				t.Name, taskName(s, t.Name), t.Output)
 		}
@@ -349,7 +344,7 @@ func (w *work) says(a *answer.Answer, t runner.Test) {
 func plain(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func taskName(s *course.Step, test string) string {
-	if n := taskNumber(s, test); n != 0 {
+	if n := s.TaskOf(test); n != 0 {
 		return fmt.Sprintf("task %d", n)
 	}
 	return "no task"

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"example.com/boxoffice/tools/internal/answer"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/measurement"
 )
@@ -108,20 +109,10 @@ func declares(w *work, s *course.Step, t course.Task, name string, tests map[str
 func claimed(w *work, s *course.Step, tests map[string]declaration) {
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		d := tests[name]
-		if d.Task != 0 && taskNumber(s, name) == 0 {
+		if d.Task != 0 && s.TaskOf(name) == 0 {
 			w.add(s.LessonPath, "%s of task %d is missing from the task's tests", name, d.Task)
 		}
 	}
-}
-
-// taskNumber is the task that the lesson gives a test to, 0 for a guard.
-func taskNumber(s *course.Step, test string) int {
-	for _, t := range s.Tasks {
-		if slices.Contains(t.Tests, test) {
-			return t.Number
-		}
-	}
-	return 0
 }
 
 // gaps checks that the starter has a TODO for each task and no other, the solution none.
@@ -148,6 +139,23 @@ func (w *work) gaps(dir string) []course.Gap {
 	list, err := course.Gaps(dir)
 	if err != nil {
 		w.add(dir, "%v", err)
+	}
+	return list
+}
+
+// answers reads the patches of one folder of a solution, "wrong-answers" or
+// "right-answers", in the order of their names. A patch that can't be read is a
+// finding.
+func answers(s *course.Step, folder string, f *findings) []*answer.Answer {
+	paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
+	var list []*answer.Answer
+	for _, path := range paths {
+		a, err := answer.Read(path)
+		if err != nil {
+			f.add(path, "%v", err)
+			continue
+		}
+		list = append(list, a)
 	}
 	return list
 }

@@ -2,13 +2,11 @@ package verify
 
 import (
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"example.com/boxoffice/tools/internal/course"
 )
@@ -22,79 +20,18 @@ type declaration struct {
 
 // declarations reads the tests of a module from its source, by name.
 func declarations(dir string) (map[string]declaration, error) {
-	files, err := course.Files(dir)
+	tests, err := course.Tests(dir)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]declaration{}
-	for _, rel := range files {
-		if !isTest(rel) {
-			continue
-		}
-		path := filepath.Join(dir, rel)
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return nil, fmt.Errorf("parse tests: %w", err)
-		}
-		for _, d := range testsOf(file) {
-			d.File = path
-			found[d.Name] = d
-		}
+	for _, t := range tests {
+		found[t.Name] = declaration{t.Name, filepath.Join(dir, t.File), t.Task}
 	}
 	return found, nil
 }
 
-func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
-
-// testsOf lists the test functions of a file.
-func testsOf(file *ast.File) []declaration {
-	lab := labName(file)
-	var list []declaration
-	for _, d := range file.Decls {
-		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") || fn.Name.Name == "TestMain" {
-			continue
-		}
-		list = append(list, declaration{Name: fn.Name.Name, Task: taskOf(fn, lab)})
-	}
-	return list
-}
-
-// labName is what a file calls the lab, "" when it doesn't import it.
-func labName(file *ast.File) string {
-	for _, imp := range file.Imports {
-		if path, _ := strconv.Unquote(imp.Path.Value); path != labPath {
-			continue
-		}
-		if imp.Name != nil {
-			return imp.Name.Name
-		}
-		return "lab"
-	}
-	return ""
-}
-
-// taskOf is the number in the test's call of lab.Task, 0 without one.
-func taskOf(fn *ast.FuncDecl, lab string) int {
-	task := 0
-	ast.Inspect(fn, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) != 2 {
-			return true
-		}
-		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || sel.Sel.Name != "Task" {
-			return true
-		}
-		pkg, ok := sel.X.(*ast.Ident)
-		number, isLit := call.Args[1].(*ast.BasicLit)
-		if ok && isLit && lab != "" && pkg.Name == lab {
-			task, _ = strconv.Atoi(number.Value)
-		}
-		return true
-	})
-	return task
-}
+func isTest(path string) bool { return course.IsTest(path) }
 
 // imports lists what a Go file imports.
 func importsOf(path string) ([]string, error) {

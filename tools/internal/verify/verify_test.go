@@ -66,6 +66,15 @@ func (f fixture) write(file, text string) {
 	}
 }
 
+func (f fixture) read(file string) string {
+	f.t.Helper()
+	src, err := os.ReadFile(filepath.Join(f.dir, file))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(src)
+}
+
 func (f fixture) remove(file string) {
 	f.t.Helper()
 	if err := os.Remove(filepath.Join(f.dir, file)); err != nil {
@@ -108,13 +117,28 @@ func quick() []string {
 func TestWholeCoursePasses(t *testing.T) {
 	t.Parallel()
 	report := newFixture(t).verify(Options{Only: quick()})
-	for _, v := range report.Verdicts {
+	for _, v := range report.Results {
 		if v.Outcome != Passed {
 			t.Errorf("%s %s: %s", v.Name(), v.Outcome, strings.Join(v.Findings, "\n"))
 		}
 	}
-	if want := "39 passed, 0 failed"; report.Summary() != want {
+	if want := "47 passed, 0 failed"; report.Summary() != want {
 		t.Errorf("the summary is %q, want %q", report.Summary(), want)
+	}
+}
+
+// The contract's tests stand once, beside the lab, and each step calls them.
+func TestStepsMayImportTheContract(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("tools/lab/contract/contract.go", "package contract\n\nimport _ \"example.com/boxoffice/tools/lab\"\n")
+	for _, folder := range []string{"steps", "solutions"} {
+		f.write(folder+"/01-price/contract_test.go", "package main_test\n\nimport _ \"example.com/boxoffice/tools/lab/contract\"\n")
+	}
+	report := f.verify(Options{Only: []string{"imports"}})
+	if want := "1 passed, 0 failed"; report.Summary() != want {
+		t.Errorf("%s, want %s", report.Summary(), want)
+		report.WriteFailures(t.Output())
 	}
 }
 
@@ -145,7 +169,7 @@ func TestStepNarrowsTheRound(t *testing.T) {
 	c := f.open()
 	report := f.verify(Options{Course: c, Steps: c.Steps[:1], Only: []string{"tasks", "size", "past", "gofmt"}})
 	var names []string
-	for _, v := range report.Verdicts {
+	for _, v := range report.Results {
 		names = append(names, v.Name())
 	}
 	want := []string{"tasks 01-price", "gofmt", "past 01-price on 02-limit"}
@@ -254,7 +278,8 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 type watcher func()
 
 func (w watcher) Started(int, string, string) { time.AfterFunc(300*time.Millisecond, w) }
-func (w watcher) Finished(int, Verdict)       {}
+func (w watcher) Progressed(int, string)      {}
+func (w watcher) Finished(int, Result)        {}
 
 func TestRepeatCountsFlakyTests(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,0 @@
-package guard
-
-// maxrssUnit is what Rusage.Maxrss counts: getrusage(2) of macOS gives bytes.
-const maxrssUnit = 1

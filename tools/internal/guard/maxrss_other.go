@@ -1,6 +1,0 @@
-//go:build !darwin
-
-package guard
-
-// maxrssUnit is what Rusage.Maxrss counts: getrusage(2) of Linux gives KiB.
-const maxrssUnit = 1024
