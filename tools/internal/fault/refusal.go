@@ -1,19 +1,26 @@
 package fault
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
 // Refusal answers requests with no.
 type Refusal struct {
 	mu   sync.Mutex // guards all below
 	left int        // how many more it answers; negative: no end
-	hits int
+	hits []time.Time
 }
 
 // Hits returns how many were refused.
-func (r *Refusal) Hits() int {
+func (r *Refusal) Hits() int { return len(r.Times()) }
+
+// Times returns when each was refused, the first one first.
+func (r *Refusal) Times() []time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.hits
+	return slices.Clone(r.hits)
 }
 
 // Stop ends the refusal.
@@ -30,7 +37,7 @@ func (r *Refusal) claim() bool {
 	if r.left == 0 {
 		return false
 	}
-	r.hits++
+	r.hits = append(r.hits, time.Now())
 	if r.left > 0 {
 		r.left--
 	}
