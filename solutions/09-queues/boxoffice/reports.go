@@ -44,15 +44,20 @@ func (s *Service) MakeReport(ctx context.Context, jobID int64) error {
 		return err
 	}
 	report := SalesReport{Cities: map[string]Sales{}}
-	for after := int64(0); after < last; after += reportBatch {
-		batch, err := s.Store.SalesByCity(ctx, after, min(after+reportBatch, last))
+	for after := int64(0); after < last; {
+		upTo, err := s.Store.EndOfBatch(ctx, after, last, reportBatch)
 		if err != nil {
-			return fmt.Errorf("orders from %d on: %w", after, err)
-		}
-		report.add(batch)
-		if err := s.Store.SaveProgress(ctx, jobID, int(100*min(after+reportBatch, last)/last)); err != nil {
 			return err
 		}
+		batch, err := s.Store.SalesByCity(ctx, after, upTo)
+		if err != nil {
+			return fmt.Errorf("orders from %d to %d: %w", after, upTo, err)
+		}
+		report.add(batch)
+		if err := s.Store.SaveProgress(ctx, jobID, int(100*float64(upTo)/float64(last))); err != nil {
+			return err
+		}
+		after = upTo
 	}
 	return s.Store.SaveReport(ctx, jobID, report)
 }

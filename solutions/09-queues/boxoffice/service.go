@@ -55,6 +55,10 @@ type Store interface {
 
 	// LastOrder returns the highest id of an order, 0 when there is none.
 	LastOrder(ctx context.Context) (int64, error)
+	// EndOfBatch returns the id of the n-th order with an id above after, up to last; of
+	// the last such order when there are fewer, and last when there is none. Ids have
+	// gaps, and some gaps are wide.
+	EndOfBatch(ctx context.Context, after, last int64, n int) (int64, error)
 	// SalesByCity sums up the orders with ids above after, up to last.
 	SalesByCity(ctx context.Context, after, last int64) (map[string]Sales, error)
 }

@@ -103,6 +103,17 @@ func (s *Store) LastOrder(ctx context.Context) (last int64, err error) {
 	return last, nil
 }
 
+// EndOfBatch returns the id of the n-th order with an id above after, up to last; of the
+// last such order when there are fewer, and last when there is none.
+func (s *Store) EndOfBatch(ctx context.Context, after, last int64, n int) (end int64, err error) {
+	err = sqlx.GetContext(ctx, s.timed(s.db), &end, `
+		SELECT coalesce(max(id), $2) FROM (SELECT id FROM orders WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3) batch`, after, last, n)
+	if err != nil {
+		return 0, domainError("find the end of a batch", err)
+	}
+	return end, nil
+}
+
 // SalesByCity sums up the orders with ids above after, up to last.
 func (s *Store) SalesByCity(ctx context.Context, after, last int64) (map[string]boxoffice.Sales, error) {
 	var rows []struct {

@@ -19,12 +19,17 @@ func (s *Service) SalesReport(ctx context.Context, userID int64) (SalesReport, e
 		return SalesReport{}, err
 	}
 	report := SalesReport{Cities: map[string]Sales{}}
-	for after := int64(0); after < last; after += reportBatch {
-		batch, err := s.Store.SalesByCity(ctx, after, min(after+reportBatch, last))
+	for after := int64(0); after < last; {
+		upTo, err := s.Store.EndOfBatch(ctx, after, last, reportBatch)
 		if err != nil {
-			return SalesReport{}, fmt.Errorf("orders from %d on: %w", after, err)
+			return SalesReport{}, err
+		}
+		batch, err := s.Store.SalesByCity(ctx, after, upTo)
+		if err != nil {
+			return SalesReport{}, fmt.Errorf("orders from %d to %d: %w", after, upTo, err)
 		}
 		report.add(batch)
+		after = upTo
 	}
 	return report, nil
 }
