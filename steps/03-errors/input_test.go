@@ -283,12 +283,13 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	lab.Task(t, 2)
 	t.Parallel()
 	app := lab.Start(t)
+	organiser := app.LogIn(lab.Organiser)
 	for _, request := range []*lab.Request{
 		lab.GET("/events?q=%%00"), lab.GET("/events?q=%%ff%%fe"), lab.GET("/events?city=%%00"), lab.GET("/events?city=Br%%fcnn"),
 		lab.POST("/users", lab.Body{"email": "ann\x00@example.com", "password": "long enough"}),
 		lab.POST("/users", lab.Body{"email": letters(10_000) + "@example.com", "password": "long enough"}),
 		lab.POST("/sessions", lab.Body{"email": "ann\x00@example.com", "password": "long enough"}),
-		lab.PATCH("/events/42", lab.Body{"title": "Moved\x00indoors"}).As(app.LogIn(lab.Organiser)),
+		lab.PATCH("/events/42", lab.Body{"title": "Moved\x00indoors"}).As(organiser),
 	} {
 		answer := app.Do(request)
 		lab.Require(t, answer.Status < http.StatusInternalServerError, lab.Finding{
@@ -296,6 +297,14 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 			Expected: "a 4xx, or an empty list: zero bytes, what isn't UTF-8, and addresses of 10,000 letters are the client's mistake",
 			Why:      "Each 5xx is an alarm for somebody. Nobody should be woken by a stranger's typing.",
 			Try:      answer.Curl(),
+		})
+	}
+	for _, title := range []string{"Br\xfcnn moves", `Half a \ud83c moves`} {
+		answer := app.Do(lab.PATCH("/events/42", `{"title":"`+title+`"}`).Header("Content-Type", "application/json").As(organiser))
+		lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
+			Measured: fmt.Sprintf("PATCH /events/42 with a title that isn't UTF-8, %q, answered %d: %s", title, answer.Status, excerpt(answer.Body)),
+			Expected: "400",
+			Why:      "encoding/json puts U+FFFD, a question mark in a diamond, in the place of what it can't read, and says nothing. The title that you have sold tickets for is gone.",
 		})
 	}
 }

@@ -21,6 +21,7 @@ type cursor struct {
 }
 
 func writeCursor(c boxoffice.EventCursor) string {
+	c.StartsAt = c.StartsAt.UTC()
 	text, err := json.Marshal(cursor(c))
 	if err != nil {
 		panic(fmt.Sprintf("httpapi: an event of the database has no cursor: %v", err))
@@ -44,6 +45,9 @@ func readCursor(text string) (*boxoffice.EventCursor, error) {
 		return nil, errBadCursor
 	}
 	place := boxoffice.EventCursor(c)
+	if writeCursor(place) != text { // JSON can be written in many ways, and names in other spellings
+		return nil, errBadCursor
+	}
 	return &place, nil
 }
 

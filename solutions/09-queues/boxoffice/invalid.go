@@ -70,7 +70,8 @@ func JoinInvalid(errs ...error) error {
 	return all.err()
 }
 
-// isText reports whether s is text that can be stored: UTF-8 without zero bytes.
+// isText reports whether s is text that can be stored: UTF-8 without zero bytes, and
+// without U+FFFD, which encoding/json puts in the place of what isn't UTF-8.
 func isText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+	return utf8.ValidString(s) && !strings.ContainsAny(s, "\x00\uFFFD")
 }
