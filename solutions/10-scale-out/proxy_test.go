@@ -186,6 +186,9 @@ func TestForwardedForIsBelievedOfProxiesAlone(t *testing.T) {
 		if c.forwarded != "" {
 			header.Set("X-Forwarded-For", c.forwarded)
 			said = "X-Forwarded-For: " + c.forwarded
+		} else {
+			header.Set("X-Real-Ip", "203.0.113.66") // passed on as the visitor wrote it
+			said += ", but X-Real-IP: 203.0.113.66"
 		}
 		got := loggedAddress(t, app, http.DefaultClient, app.Instances[0].URL, header)
 		lab.Require(t, got == c.want, lab.Finding{

@@ -135,6 +135,7 @@ func TestDrainingConnectionsEndWithAnAnswer(t *testing.T) {
 		Expected: "200, and the connection stays open",
 		Why:      "A proxy that has to connect for each request pays for it with each request.",
 	})
+	underWay := beginHeld(t, app)
 	drain(t, app)
 
 	const why = "A proxy keeps connections, and sends the next request over one of them. When the instance closes it in that moment, the request is lost. nginx can send a GET again; an order it can't."
@@ -150,6 +151,35 @@ func TestDrainingConnectionsEndWithAnAnswer(t *testing.T) {
 		Why:      why,
 		Try:      "DRAIN_DELAY=1m go tool workshop run 10     (then Ctrl-C, and in another terminal)\ncurl -si localhost:8080/healthz | grep -i ^connection",
 	})
+	status, last, err = underWay()
+	lab.Require(t, err == nil && status == http.StatusOK && last, lab.Finding{
+		Measured: fmt.Sprintf("a request that came before the signal waited for the database, and was answered while the instance drained: %s", outcome(status, last, err)),
+		Expected: "200, and that it was the last one on its connection",
+		Why:      why,
+	})
+}
+
+// beginHeld sends a request over a connection that is kept, and holds it in the database. The returned
+// function lets it go, and returns its answer.
+func beginHeld(t *testing.T, app *lab.App) (answer func() (status int, last bool, err error)) {
+	t.Helper()
+	kept := keep(t, app.Instances[0])
+	gate := app.Postgres.Hold(lab.Touches("events"))
+	t.Cleanup(gate.Open)
+	done := make(chan struct{})
+	var status int
+	var last bool
+	var err error
+	go func() {
+		defer close(done)
+		status, last, err = kept.get("/events?q=harbour&limit=2")
+	}()
+	require.True(t, lab.Within(soon, func() bool { return gate.Hits() > 0 }), "a search is read from the database")
+	return func() (int, bool, error) {
+		gate.Open()
+		<-done
+		return status, last, err
+	}
 }
 
 // kept is a connection to an instance that a proxy keeps.

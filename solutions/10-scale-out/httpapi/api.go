@@ -50,6 +50,8 @@ func New(service *boxoffice.Service, options Options) (http.Handler, error) {
 	if err := r.SetTrustedProxies(options.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("read TRUSTED_PROXIES: %w", err)
 	}
+	// gin would look into X-Real-IP besides, which a proxy may pass on as a visitor wrote it.
+	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	// From the outside in: the id comes first, so that each line has it. Logs and
 	// metrics see the status that a panic ends with.
 	r.Use(identify, logRequest, newMetrics(options.Registry).measure, recoverPanics, a.sendAway, limitTime(options.Timeout))

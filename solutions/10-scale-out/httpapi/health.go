@@ -45,9 +45,20 @@ func (a *api) readyz(c *gin.Context) error {
 // keeps connections open; one that is closed just as a request goes out costs that
 // request. This way the proxy knows before.
 func (a *api) sendAway(c *gin.Context) {
-	if a.options.Draining() {
-		c.Header("Connection", "close")
+	c.Writer = &lastAnswer{c.Writer, a.options.Draining}
+}
+
+// lastAnswer asks as the answer begins: its request may have come before the drain.
+type lastAnswer struct {
+	gin.ResponseWriter
+	draining func() bool
+}
+
+func (w *lastAnswer) WriteHeader(status int) {
+	if w.draining() {
+		w.Header().Set("Connection", "close")
 	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // endregion
