@@ -309,7 +309,7 @@ var goSettings = []string{"GOVERSION", "GOOS", "GOARCH", "GOFLAGS", "GOEXPERIMEN
 var aside = []string{"WORKSHOP_STATE", "WORKSHOP_IDLE", "WORKSHOP_POLL", "GOTMPDIR", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOCOVERDIR"}
 
 // telling matches the variables that tests and programs of the course look at.
-var telling = regexp.MustCompile(`^(WORKSHOP_|BOXOFFICE_|GO|TZ=|LANG=|LC_|CI=|DEBUG|PG)`)
+var telling = regexp.MustCompile(`^(WORKSHOP_|BOXOFFICE_|GO|TZ=|LANG=|LC_|CI=|DEBUG=|PG)`)
 
 // programs are what checks start, if it is there: any check, and the tests of tools alone.
 var (
