@@ -37,6 +37,7 @@ type conn struct {
 	address string
 	carried int       // requests that it has carried before
 	since   time.Time // when it was kept
+	expiry  *time.Timer
 }
 
 // take returns a kept connection to the address that is still open, or a new one.
@@ -65,6 +66,9 @@ func (p *pool) takeKept(address string) *conn {
 	for i, c := range slices.Backward(p.kept) {
 		if c.address == address && (p.idle == 0 || time.Since(c.since) < p.idle) {
 			p.kept = slices.Delete(p.kept, i, i+1)
+			if c.expiry != nil {
+				c.expiry.Stop()
+			}
 			return c
 		}
 	}
@@ -88,6 +92,22 @@ func (p *pool) keep(c *conn) {
 	_ = c.SetDeadline(time.Time{})
 	c.since = time.Now()
 	p.kept = append(p.kept, c)
+	if p.idle > 0 {
+		c.expiry = time.AfterFunc(p.idle, p.letGo)
+	}
+}
+
+// letGo closes the connections that have been idle for too long.
+func (p *pool) letGo() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept = slices.DeleteFunc(p.kept, func(c *conn) bool {
+		long := time.Since(c.since) >= p.idle
+		if long {
+			_ = c.Close()
+		}
+		return long
+	})
 }
 
 func (p *pool) close() {

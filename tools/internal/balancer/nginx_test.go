@@ -443,6 +443,17 @@ func TestBothKeepConnectionsAlike(t *testing.T) {
 	}
 }
 
+// A connection that nobody needs is closed, also when no request ever comes again.
+func TestBothLetGoOfAnIdleConnection(t *testing.T) {
+	t.Parallel()
+	start, test := one(says(200, "ok"), func(t *testing.T, f *front, u *upstreamUnderTest) {
+		status, _ := f.send(t, http.MethodGet, "/")
+		require.Equal(t, 200, status)
+		require.Eventually(t, func() bool { return u.over() == 1 }, 30*time.Second, 5*time.Millisecond)
+	})
+	eachProxy(t, conf(single+"keepalive 8; keepalive_timeout 100ms;", kept), start, test)
+}
+
 // A kept connection that the server closes as a request arrives costs a request that
 // must not run twice, and an idempotent one is sent again, even to the same server.
 func TestBothTreatADyingKeptConnectionAlike(t *testing.T) {
