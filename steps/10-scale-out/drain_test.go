@@ -141,12 +141,19 @@ func portOpen(instance *lab.Instance) bool {
 	return true
 }
 
-// drain sends SIGTERM to the first instance and waits until its readiness says so.
+// drain sends SIGTERM to the first instance, which has DRAIN_DELAY=1m, and waits until its
+// readiness says so.
 func drain(t *testing.T, app *lab.App) *leaving {
+	t.Helper()
+	return drainFor(t, app, "with DRAIN_DELAY=1m")
+}
+
+// drainFor does the same with an instance of another setting.
+func drainFor(t *testing.T, app *lab.App, setting string) *leaving {
 	t.Helper()
 	leaves := askToLeave(app.Instances[0])
 	awaitStatus(t, app, "/readyz", http.StatusServiceUnavailable, lab.Finding{
-		Measured: "after SIGTERM, with DRAIN_DELAY=1m, GET /readyz on a connection of its own answered: ",
+		Measured: "after SIGTERM, " + setting + ", GET /readyz on a connection of its own answered: ",
 		Expected: "503 from the first moment on, for as long as the instance drains",
 		Why:      "A balancer that isn't told goes on sending requests to an instance that is about to leave.",
 		Try:      "DRAIN_DELAY=1m go tool workshop run 10     (then Ctrl-C, and in another terminal)\ncurl -i localhost:8080/readyz",
@@ -272,6 +279,12 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		Why:      "Who presses Ctrl-C twice means it. The next thing that they know is kill -9.",
 		Try:      "DRAIN_DELAY=1m go tool workshop run 10     (then Ctrl-C twice)",
 	})
+	require.NoError(t, app.Instances[0].Restart())
+	awaitStatus(t, app, "/readyz", http.StatusOK, lab.Finding{
+		Measured: "the instance was ended in the middle of its drain and started again; now GET /readyz answers: ",
+		Expected: "200: that it was about to leave has ended with its process",
+		Why:      "What an instance leaves behind on its disk is there when it comes back. No balancer ever sends it a request again, and each deploy adds one more such instance.",
+	})
 }
 
 // endsWhenAskedAgain sends SIGTERM until the instance has ended. (Not SIGINT, which whoever
@@ -292,11 +305,12 @@ func endsWhenAskedAgain(instance *lab.Instance) bool {
 func TestEndlessRequestDoesNotKeepIt(t *testing.T) {
 	t.Parallel()
 	lab.Task(t, 1)
-	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=50ms"), lab.Env("SHUTDOWN_TIMEOUT=1s"), lab.Env("REQUEST_TIMEOUT=5m"))
+	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=1s"), lab.Env("SHUTDOWN_TIMEOUT=1s"), lab.Env("REQUEST_TIMEOUT=5m"))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.Hold(lab.Writes("orders"))
 	app.Begin(lab.OrderOf(lab.OnSale, 2).As(token))
 	await(t, gate.Reached())
+	asked := time.Now()
 	leaves := askToLeave(app.Instances[0])
 	leaves.stays(t, "a request in flight and SHUTDOWN_TIMEOUT=1s", "A request that was taken is a promise, for as long as SHUTDOWN_TIMEOUT says.")
 	<-leaves.done
@@ -304,6 +318,12 @@ func TestEndlessRequestDoesNotKeepIt(t *testing.T) {
 		Measured: "with a request in flight that never ends, SHUTDOWN_TIMEOUT=1s and SIGTERM, " + leaves.ending(),
 		Expected: "that it ends a little after SHUTDOWN_TIMEOUT, whatever is left",
 		Why:      "One request that hangs would hold up the deploy, until somebody kills the instance with all that it has.",
+	})
+	stayed := time.Since(asked) // on a busy machine it is more, and never less
+	lab.Require(t, stayed >= 2*time.Second, lab.Finding{
+		Measured: fmt.Sprintf("a request was in flight with DRAIN_DELAY=1s and SHUTDOWN_TIMEOUT=1s; %.1fs after SIGTERM, %s", stayed.Seconds(), leaves.ending()),
+		Expected: "that it stays for 2s: the port is closed after DRAIN_DELAY, and what is in flight then has all of SHUTDOWN_TIMEOUT",
+		Why:      "With a drain as long as SHUTDOWN_TIMEOUT, each request that is in flight when the port closes would be cut off.",
 	})
 }
 

@@ -83,12 +83,20 @@ func TestWorkerTakesNoMoreJobs(t *testing.T) {
 func TestWorkerHandsItsJobBack(t *testing.T) {
 	t.Parallel()
 	lab.Task(t, 1)
-	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=500ms"), lab.Env("JOB_TIMEOUT=5m"), lab.Env("JOB_BACKOFF=1h"), lab.Env("JOB_ATTEMPTS=1"))
+	app, gate := holdMail(t, lab.Env("SHUTDOWN_TIMEOUT=4s"), lab.Env("JOB_TIMEOUT=5m"), lab.Env("JOB_BACKOFF=1h"), lab.Env("JOB_ATTEMPTS=1"))
+	asked := time.Now()
 	leaves := askToLeave(app.Workers[0])
+	<-leaves.done
+	stayed := time.Since(asked) // on a busy machine it is more, and never less
+	lab.Require(t, stayed >= 4*time.Second, lab.Finding{
+		Measured: fmt.Sprintf("a mail was on its way with SHUTDOWN_TIMEOUT=4s; %.1fs after SIGTERM, %s", stayed.Seconds(), leaves.ending()),
+		Expected: "that the job has all of SHUTDOWN_TIMEOUT",
+		Why:      "Some jobs take long, and whoever operates the API gives them the time by SHUTDOWN_TIMEOUT. A job that is broken off at each deploy is never done.",
+	})
 	leaves.cleanly(t)
 	gate.Open() // the mail of the worker that has left is not taken any more
 	app.StartWorker()
-	expectOneMail(t, app, "the mail server didn't answer within SHUTDOWN_TIMEOUT=500ms, the worker left, and another one started (JOB_TIMEOUT=5m, JOB_BACKOFF=1h, JOB_ATTEMPTS=1)")
+	expectOneMail(t, app, "the mail server didn't answer within SHUTDOWN_TIMEOUT=4s, the worker left, and another one started (JOB_TIMEOUT=5m, JOB_BACKOFF=1h, JOB_ATTEMPTS=1)")
 }
 
 // A database that is frozen keeps its connections open, and says nothing.

@@ -3,8 +3,10 @@ package main_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,11 +19,13 @@ import (
 	"example.com/boxoffice/tools/lab"
 )
 
-// relay stands before an instance and counts the connections that come.
+// relay stands before an instance and counts the connections that come, and those that
+// the proxy hasn't closed yet.
 type relay struct {
 	listener net.Listener
 	target   string
 	count    atomic.Int64
+	open     atomic.Int64
 }
 
 // startRelay puts a relay in the instance's place, for those who ask for its address
@@ -44,6 +48,7 @@ func (r *relay) accept() {
 			return
 		}
 		r.count.Add(1)
+		r.open.Add(1)
 		go r.pass(conn)
 	}
 }
@@ -52,11 +57,15 @@ func (r *relay) pass(conn net.Conn) {
 	defer conn.Close()
 	instance, err := net.Dial("tcp", r.target)
 	if err != nil {
+		r.open.Add(-1)
 		return
 	}
 	defer instance.Close()
 	var both sync.WaitGroup
-	both.Go(func() { copyAll(instance, conn) })
+	both.Go(func() {
+		copyAll(instance, conn)
+		r.open.Add(-1)
+	})
 	both.Go(func() { copyAll(conn, instance) })
 	both.Wait()
 }
@@ -95,8 +104,24 @@ func TestProxyKeepsItsConnections(t *testing.T) {
 				Expected: "a few for each instance, at most 30 in all",
 				Why:      "Each connection is a round trip before the request, a socket that lingers for a minute after it, and a port: at some 500 requests a second, nginx has none left.",
 			})
+			lab.Eventually(t, letsGo, func() bool { return openAt(relays) == 0 }, lab.Finding{
+				Measured: fmt.Sprintf("after those requests nobody came, and %s still keeps connections to the instances", who),
+				Expected: "that it lets go of an idle one in less time than DRAIN_DELAY, which is 5s by default",
+				Why:      "One that is idle for the whole drain hears nothing of it. An order that goes out on it as the port closes gets a 502.",
+			})
 		})
 	}
+}
+
+// letsGo is how long nginx may take to let go of its idle connections: DRAIN_DELAY, and as
+// much again for a busy machine.
+const letsGo = 10 * time.Second
+
+func openAt(relays []*relay) (open int64) {
+	for _, r := range relays {
+		open += r.open.Load()
+	}
+	return open
 }
 
 // elsewhere is an address of this machine that isn't the proxy's.
@@ -160,8 +185,21 @@ func requestLines(app *lab.App, id string) (lines []lab.LogLine) {
 	return lines
 }
 
+// forgedAddress is who somebody would like to be.
+const forgedAddress = "203.0.113.66"
+
+// otherHeaders are those in which one proxy or platform or another tells who the client is. None
+// of them is X-Forwarded-For, and whoever likes can send them.
+var otherHeaders = []string{"X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip", "X-Appengine-Remote-Addr", "Fly-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip"}
+
 // forged is what somebody says who would like to be somebody else.
-var forged = http.Header{"X-Forwarded-For": {"203.0.113.66"}, "X-Real-Ip": {"203.0.113.66"}}
+func forged(names ...string) http.Header {
+	header := http.Header{"Forwarded": {"for=" + forgedAddress}}
+	for _, name := range append(names, otherHeaders...) {
+		header[name] = []string{forgedAddress}
+	}
+	return header
+}
 
 const whoIsIt = "Limits, bans and the police go by that address. Whoever can choose it can be anybody, and can be somebody else at each request."
 
@@ -170,33 +208,43 @@ func TestForwardedForIsBelievedOfProxiesAlone(t *testing.T) {
 	lab.Task(t, 4)
 	const proxy = "127.0.0.1"
 	for _, c := range []struct {
-		trusted   string
-		forwarded string
-		want      string
+		trusted string
+		want    map[string]string // by X-Forwarded-For
 	}{
-		{"", "203.0.113.66", proxy},
-		{"10.0.0.0/8, 192.0.2.7", "203.0.113.66", proxy},
-		{"10.0.0.0/8,127.0.0.0/8", "198.51.100.7", "198.51.100.7"},
-		{"127.0.0.1", "203.0.113.66, 198.51.100.7", "198.51.100.7"},
-		{"127.0.0.1", "", proxy},
+		{"", map[string]string{"203.0.113.66": proxy}},
+		{"10.0.0.0/8, 192.0.2.7", map[string]string{"203.0.113.66": proxy}},
+		{"10.0.0.0/8,127.0.0.0/8", map[string]string{"198.51.100.7": "198.51.100.7"}},
+		{"127.0.0.1", map[string]string{
+			"203.0.113.66, 198.51.100.7": "198.51.100.7",
+			"":                           proxy,
+			// Networks that somebody may take for their own. They aren't in TRUSTED_PROXIES.
+			"203.0.113.66, 10.1.2.3":    "10.1.2.3",
+			"203.0.113.66, 172.20.1.7":  "172.20.1.7",
+			"203.0.113.66, 192.168.7.7": "192.168.7.7",
+			"203.0.113.66, 100.64.0.9":  "100.64.0.9",
+			"203.0.113.66, 127.0.0.9":   "127.0.0.9",
+			"203.0.113.66, fd12::7":     "fd12::7",
+		}},
 	} {
 		app := lab.Start(t, lab.Workers(0), lab.Env("TRUSTED_PROXIES="+c.trusted))
-		header := http.Header{}
-		said := "no X-Forwarded-For"
-		if c.forwarded != "" {
-			header.Set("X-Forwarded-For", c.forwarded)
-			said = "X-Forwarded-For: " + c.forwarded
-		} else {
-			header.Set("X-Real-Ip", "203.0.113.66") // passed on as the visitor wrote it
-			said += ", but X-Real-IP: 203.0.113.66"
+		for _, forwarded := range slices.Sorted(maps.Keys(c.want)) {
+			header := http.Header{}
+			said := "no X-Forwarded-For"
+			if forwarded != "" {
+				header.Set("X-Forwarded-For", forwarded)
+				said = "X-Forwarded-For: " + forwarded
+			} else {
+				header = forged() // passed on as the visitor wrote it
+				said += ", but X-Real-IP: 203.0.113.66, and the same in CF-Connecting-IP and other headers"
+			}
+			got := loggedAddress(t, app, http.DefaultClient, app.Instances[0].URL, header)
+			lab.Require(t, got == c.want[forwarded], lab.Finding{
+				Measured: fmt.Sprintf("TRUSTED_PROXIES=%q; a request came from %s, with %s; its line in the log says client_ip=%s", c.trusted, proxy, said, got),
+				Expected: "client_ip=" + c.want[forwarded],
+				Why:      whoIsIt,
+				Try:      fmt.Sprintf("TRUSTED_PROXIES='%s' go tool workshop run 10     (in another terminal)\ncurl -H 'X-Forwarded-For: %s' 'localhost:8080%s'", c.trusted, forwarded, aPage),
+			})
 		}
-		got := loggedAddress(t, app, http.DefaultClient, app.Instances[0].URL, header)
-		lab.Require(t, got == c.want, lab.Finding{
-			Measured: fmt.Sprintf("TRUSTED_PROXIES=%q; a request came from %s, with %s; its line in the log says client_ip=%s", c.trusted, proxy, said, got),
-			Expected: "client_ip=" + c.want,
-			Why:      whoIsIt,
-			Try:      fmt.Sprintf("TRUSTED_PROXIES='%s' go tool workshop run 10     (in another terminal)\ncurl -H 'X-Forwarded-For: %s' 'localhost:8080%s'", c.trusted, c.forwarded, aPage),
-		})
 	}
 }
 
@@ -210,16 +258,16 @@ func TestProxyTellsWhoTheClientIs(t *testing.T) {
 			client := clientAt(t, elsewhere)
 			app := lab.Start(t, lab.Instances(3), lab.Workers(0), lab.Env("TRUSTED_PROXIES=127.0.0.1"))
 			front := proxy.Front(app, "deploy/nginx.conf")
-			for _, header := range []http.Header{nil, forged} {
+			for _, header := range []http.Header{nil, forged("X-Forwarded-For")} {
 				got := loggedAddress(t, app, client, front.URL, header)
 				lab.Require(t, got == elsewhere, lab.Finding{
-					Measured: fmt.Sprintf("a client at %s sent a request through nginx, which is at 127.0.0.1, with X-Forwarded-For %q and X-Real-IP %q; TRUSTED_PROXIES=127.0.0.1; the API's log says client_ip=%s",
-						elsewhere, header.Get("X-Forwarded-For"), header.Get("X-Real-Ip"), got),
+					Measured: fmt.Sprintf("a client at %s sent a request through nginx, which is at 127.0.0.1, with X-Forwarded-For %q and the same in X-Real-IP, CF-Connecting-IP and others; TRUSTED_PROXIES=127.0.0.1; the API's log says client_ip=%s",
+						elsewhere, header.Get("X-Forwarded-For"), got),
 					Expected: "client_ip=" + elsewhere,
 					Why:      whoIsIt,
 				})
 			}
-			direct := loggedAddress(t, app, client, app.Instances[0].URL, forged)
+			direct := loggedAddress(t, app, client, app.Instances[0].URL, forged("X-Forwarded-For"))
 			lab.Require(t, direct == elsewhere, lab.Finding{
 				Measured: fmt.Sprintf("a client at %s sent a request past nginx, with a forged X-Forwarded-For; TRUSTED_PROXIES=127.0.0.1; the API's log says client_ip=%s", elsewhere, direct),
 				Expected: "client_ip=" + elsewhere,

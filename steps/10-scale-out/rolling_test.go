@@ -122,12 +122,30 @@ func TestNewRequestsAreServedWhileDraining(t *testing.T) {
 		Expected: "200 OK ×6, 201 Created ×6",
 		Why:      "A balancer asks every few seconds. Until it does, it knows of nothing, and sends its requests here.",
 	})
+	drainsByDefault(t)
+}
+
+// drainsByDefault demands that an instance drains where nobody has said for how long.
+func drainsByDefault(t *testing.T) {
+	t.Helper()
+	const setting = "where DRAIN_DELAY isn't set and so is 5s"
+	app := lab.Start(t, lab.Workers(0))
+	leaves := drainFor(t, app, setting)
+	select {
+	case <-leaves.done:
+		t.Fatal(lab.Finding{
+			Measured: fmt.Sprintf("after SIGTERM, %s, GET /readyz answered 503, and %s", setting, leaves.ending()),
+			Expected: "that it drains for those 5s",
+			Why:      "Most of production runs with what is the default. A drain that only a test asks for is none.",
+		}.String())
+	case <-time.After(aMoment):
+	}
 }
 
 func TestDrainingConnectionsEndWithAnAnswer(t *testing.T) {
 	t.Parallel()
 	lab.Task(t, 2)
-	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=1m"))
+	app := lab.Start(t, lab.Workers(0), lab.Env("DRAIN_DELAY=1m"), lab.Env("FAULTS=on"))
 	kept := keep(t, app.Instances[0])
 	status, last, err := kept.get("/events?limit=1")
 	lab.Require(t, err == nil && status == http.StatusOK && !last, lab.Finding{
@@ -157,6 +175,17 @@ func TestDrainingConnectionsEndWithAnAnswer(t *testing.T) {
 		Expected: "200, and that it was the last one on its connection",
 		Why:      why,
 	})
+	for _, request := range []string{
+		"GET /healthz", "GET /readyz", "GET /nowhere", "DELETE /events", "GET /events/0", "GET /me", "POST /sessions", "POST /events/42/orders", "GET /faults/panic",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		status, last, err := keep(t, app.Instances[0]).send(method, path)
+		lab.Require(t, err == nil && last, lab.Finding{
+			Measured: fmt.Sprintf("while the instance drains, %s over a connection that is kept got %s", request, outcome(status, last, err)),
+			Expected: "an answer that says that it was the last one on its connection, whatever else it says",
+			Why:      why,
+		})
+	}
 }
 
 // beginHeld sends a request over a connection that is kept, and holds it in the database. The returned
@@ -196,11 +225,16 @@ func keep(t *testing.T, instance *lab.Instance) *kept {
 	return &kept{conn: conn, r: bufio.NewReader(conn)}
 }
 
-// get sends a request over the connection. last is whether the answer says that it was
+// get sends GET path over the connection. last is whether the answer says that it was
 // the last one there.
 func (k *kept) get(path string) (status int, last bool, err error) {
+	return k.send(http.MethodGet, path)
+}
+
+// send sends a request without a body, as get does.
+func (k *kept) send(method, path string) (status int, last bool, err error) {
 	_ = k.conn.SetDeadline(time.Now().Add(soon))
-	if _, err := fmt.Fprintf(k.conn, "GET %s HTTP/1.1\r\nHost: boxoffice\r\n\r\n", path); err != nil {
+	if _, err := fmt.Fprintf(k.conn, "%s %s HTTP/1.1\r\nHost: boxoffice\r\nContent-Length: 0\r\n\r\n", method, path); err != nil {
 		return 0, false, err
 	}
 	answer, err := http.ReadResponse(k.r, nil)
@@ -232,8 +266,15 @@ func TestRollingRestartFailsNobody(t *testing.T) {
 	balancer := app.Balance()
 	load := visit(balancer.Front, 4, 2, token)
 	for i, instance := range app.Instances {
+		asked := time.Now()
 		_, err := instance.Stop()
 		require.NoError(t, err)
+		stayed := time.Since(asked) // on a busy machine it is more, and never less
+		lab.Require(t, stayed >= time.Second, lab.Finding{
+			Measured: fmt.Sprintf("instance %s has DRAIN_DELAY=1s, and stands behind a balancer that asks it for /readyz every 25 ms. It was gone %.2fs after SIGTERM", instance.Name, stayed.Seconds()),
+			Expected: "that it drains for DRAIN_DELAY, whoever has heard that it does",
+			Why:      "A balancer believes the second or third check that fails, and there may be two balancers. Whoever hasn't heard sends requests to a closed port.",
+		})
 		require.NoError(t, instance.Restart())
 		balancer.Await(i, true)
 	}
