@@ -176,7 +176,7 @@ func TestDrainingConnectionsEndWithAnAnswer(t *testing.T) {
 		Why:      why,
 	})
 	for _, request := range []string{
-		"GET /healthz", "GET /readyz", "GET /nowhere", "DELETE /events", "GET /events/0", "GET /me", "POST /sessions", "POST /events/42/orders", "GET /faults/panic",
+		"GET /healthz", "GET /readyz", "GET /nowhere", "DELETE /events", "GET /events/0", "GET /me", "POST /sessions", "POST /events/42/orders", "GET /metrics", "GET /faults/panic",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		status, last, err := keep(t, app.Instances[0]).send(method, path)

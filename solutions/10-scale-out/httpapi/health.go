@@ -55,10 +55,20 @@ type lastAnswer struct {
 }
 
 func (w *lastAnswer) WriteHeader(status int) {
+	w.begin()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins the answer of a handler that says no status.
+func (w *lastAnswer) Write(body []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(body)
+}
+
+func (w *lastAnswer) begin() {
 	if w.draining() {
 		w.Header().Set("Connection", "close")
 	}
-	w.ResponseWriter.WriteHeader(status)
 }
 
 // endregion
