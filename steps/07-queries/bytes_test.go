@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
+
+	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
 	"example.com/boxoffice/tools/lab/contract"
@@ -16,10 +20,7 @@ const whyBytes = "A description is some kilobytes. A page of fifty carries 100 K
 // that no item shows a description.
 func requireLean(t *testing.T, answer *lab.Response, path string, items, most int, statements []lab.Statement) {
 	t.Helper()
-	sent := 0
-	for _, s := range statements {
-		sent += s.Bytes
-	}
+	sent := bytesSent(statements)
 	lab.Require(t, items > 0 && sent <= most*items, lab.Finding{
 		Measured: fmt.Sprintf("for GET %s, with %d items, the database sends %d bytes, %d for each item:\n%s", path, items, sent, sent/max(items, 1), repeated(statements)),
 		Expected: fmt.Sprintf("at most %d bytes for each: what the list shows of it", most),
@@ -31,6 +32,33 @@ func requireLean(t *testing.T, answer *lab.Response, path string, items, most in
 		Expected: "a list without descriptions",
 		Why:      whyBytes,
 		Try:      answer.Curl(),
+	})
+}
+
+// bytesSent is what the database sent for the statements.
+func bytesSent(statements []lab.Statement) (sent int) {
+	for _, s := range statements {
+		sent += s.Bytes
+	}
+	return sent
+}
+
+// requireNoWord demands that the database sends no more for a list when its events have a description
+// than when they have none.
+func requireNoWord(t *testing.T, app *lab.App, path string, events []int64, ask func() *lab.Request) {
+	t.Helper()
+	sent := func(description string) int {
+		_, err := app.DB().Exec(`UPDATE events SET description = repeat($1, 100) WHERE id = ANY($2)`, description, pq.Array(events))
+		require.NoError(t, err)
+		_, statements := asked(app, ask(), "Lists are there to be looked at.")
+		return bytesSent(statements)
+	}
+	without := sent("")
+	with := sent("An evening to remember. ")
+	lab.Require(t, with <= without, lab.Finding{
+		Measured: fmt.Sprintf("for GET %s, the database sends %d bytes when its %d events have no description, and %d when they have one", path, without, len(events), with),
+		Expected: "as many: not a word of a description, however short",
+		Why:      whyBytes,
 	})
 }
 
@@ -50,6 +78,13 @@ func TestListsLeaveDescriptionsBehind(t *testing.T) {
 		answer.JSON(&page)
 		requireLean(t, answer, path, len(page.Events), 512, statements)
 	}
+	events := addTown(t, app, town)
+	for _, filter := range []string{"city=" + url.QueryEscape(town), "q=northern+lights"} {
+		for _, sort := range []string{"starts_at", "price_cents"} {
+			path := fmt.Sprintf("/events?limit=50&sort=%s&%s", sort, filter)
+			requireNoWord(t, app, path, events, func() *lab.Request { return lab.GET("%s", path) })
+		}
+	}
 	requireDescription(t, app)
 	requireDescriptionAfterChange(t, app)
 }
@@ -62,6 +97,13 @@ func TestOrdersLeaveDescriptionsBehind(t *testing.T) {
 	answer, statements := asked(app, lab.GET("/me/orders").As(app.LogIn(lab.Buyer)), "Buyers look up what they bought.")
 	answer.JSON(&list)
 	requireLean(t, answer, "/me/orders", len(list.Orders), 768, statements)
+
+	token := app.LogIn(lab.OtherBuyer)
+	var events []int64
+	for _, order := range contract.OrdersOf(t, app, token) {
+		events = append(events, order.EventID)
+	}
+	requireNoWord(t, app, "/me/orders?limit=50", events, func() *lab.Request { return lab.GET("/me/orders?limit=50").As(token) })
 	requireDescription(t, app)
 }
 

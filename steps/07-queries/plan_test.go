@@ -121,12 +121,12 @@ func addShow(t *testing.T, app *lab.App, n int, values string) []int64 {
 	return added
 }
 
-// addTown adds a city with one venue and three events, in a week's time.
-func addTown(t *testing.T, app *lab.App, city string) {
+// addTown adds a city with one venue and three events, in a week's time, and returns their ids.
+func addTown(t *testing.T, app *lab.App, city string) []int64 {
 	t.Helper()
 	var venue int64
 	require.NoError(t, app.DB().QueryRow(`INSERT INTO venues (name, city, capacity) VALUES ('Harpa', $1, 1800) RETURNING id`, city).Scan(&venue))
-	addShow(t, app, 3, fmt.Sprintf(`%d, 'Northern Lights: Live', 'A quiet evening.', now() + interval '7 days', 5000, 100`, venue))
+	return addShow(t, app, 3, fmt.Sprintf(`%d, 'Northern Lights: Live', 'A quiet evening.', now() + interval '7 days', 5000, 100`, venue))
 }
 
 const town = "Reykjavík"
