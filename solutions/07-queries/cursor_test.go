@@ -3,7 +3,9 @@ package main_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -148,22 +150,62 @@ func TestNothingIsSkipped(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	eachSort(t, func(t *testing.T, app *lab.App, path string, want []int64) {
-		seen := walk(t, app, path, 20, func(first []int64) {
-			for _, id := range first {
-				_, err := app.DB().Exec(`UPDATE events SET starts_at = now() - interval '1 minute' WHERE id = $1`, id)
-				require.NoError(t, err)
-			}
+		requireNoneSkipped(t, app, path, want, "")
+	})
+	for where, sql := range elsewhere {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			app := lab.Start(t)
+			_, err := app.DB().Exec(sql)
+			require.NoError(t, err)
+			require.NoError(t, app.Instances[0].Restart()) // its connections are older
+			byStart, _ := series(t, app)
+			requireNoneSkipped(t, app, "/events?q=tie+break&limit=7&sort=starts_at", byStart, ", "+where)
 		})
-		requireOnce(t, seen, want, nil, fmt.Sprintf("behind page 1 of GET %s, its 7 events begin, and are no longer events to come", path))
+	}
+}
+
+// elsewhere is what differs in other databases than the seeded one.
+var elsewhere = map[string]string{
+	"where the TimeZone is that of Berlin": `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone TO %L', current_database(), 'Europe/Berlin'); END $$`,
+	"where ids have 19 digits":             `ALTER TABLE events ALTER COLUMN id RESTART WITH 1000000000000000100`,
+}
+
+// requireNoneSkipped demands that the pages have all that is wanted, when those of page 1 begin meanwhile.
+func requireNoneSkipped(t *testing.T, app *lab.App, path string, want []int64, where string) {
+	t.Helper()
+	seen := walk(t, app, path, 20, func(first []int64) {
+		for _, id := range first {
+			_, err := app.DB().Exec(`UPDATE events SET starts_at = now() - interval '1 minute' WHERE id = $1`, id)
+			require.NoError(t, err)
+		}
+	})
+	requireOnce(t, seen, want, nil, fmt.Sprintf("behind page 1 of GET %s%s, its 7 events begin, and are no longer events to come", path, where))
+}
+
+// requireOutlives demands that a cursor is good for another process of the API than the one that
+// wrote it.
+func requireOutlives(t *testing.T, app *lab.App, path string) {
+	t.Helper()
+	var page contract.Page
+	app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
+	require.NoError(t, app.Instances[0].Restart())
+	answer := app.Do(lab.GET("%s&cursor=%s", path, url.QueryEscape(page.Next)))
+	lab.Require(t, answer.Status == http.StatusOK, lab.Finding{
+		Measured: fmt.Sprintf("behind page 1 of GET %s, the API was started anew, and answered %d to the next of that page: %.200s", path, answer.Status, answer.Body),
+		Expected: "page 2",
+		Why:      "There are several instances, and each release starts them anew. Any of them may be asked for the page behind a cursor that another one wrote.",
+		Try:      tryPages,
 	})
 }
 
-// An organiser moves the last event of the page, and changes its price. Its reader's place in
-// the list is where it was.
+// An organiser moves the last event of the page, and changes its price, and a release is deployed. Its
+// reader's place in the list is where it was.
 func TestPlaceStaysWhereItWas(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	eachSort(t, func(t *testing.T, app *lab.App, path string, want []int64) {
+		requireOutlives(t, app, path)
 		seen := walk(t, app, path, 20, func(first []int64) {
 			_, err := app.DB().Exec(`UPDATE events SET starts_at = now() + interval '300 days', price_cents = 9000 WHERE id = $1`, first[len(first)-1])
 			require.NoError(t, err)
@@ -222,7 +264,7 @@ func TestForeignCursorIsRefused(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	for _, sort := range []string{"starts_at", "price_cents"} {
-		genuine := genuineCursor(app, sort)
+		genuine, last := genuineCursor(app, sort)
 		other := map[string]string{"starts_at": "price_cents", "price_cents": "starts_at"}[sort]
 		requireRefused(t, app, other, genuine, "is the next of a list by "+sort)
 		for _, text := range []string{
@@ -232,13 +274,18 @@ func TestForeignCursorIsRefused(t *testing.T) {
 			requireRefused(t, app, sort, text, "was never the next of any list")
 		}
 		requireNoBug(t, app, sort, genuine)
+		requireNotBlamed(t, app, sort, genuine)
+		for _, spelling := range spellings(genuine, last) {
+			requireRefused(t, app, sort, spelling.text, "is a genuine one, "+spelling.how)
+		}
 	}
 }
 
-func genuineCursor(app *lab.App, sort string) string {
+// genuineCursor is the next of a page, and the id of the last event on it.
+func genuineCursor(app *lab.App, sort string) (cursor string, last int64) {
 	var page contract.Page
 	app.Do(lab.GET("/events?limit=3&sort=%s", sort)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&page)
-	return page.Next
+	return page.Next, page.Events[len(page.Events)-1].ID
 }
 
 func cursorRequest(sort, cursor string) *lab.Request {
@@ -259,7 +306,7 @@ func requireRefused(t *testing.T, app *lab.App, sort, cursor, what string) {
 	lab.Require(t, named, lab.Finding{
 		Measured: fmt.Sprintf("%s, whose cursor %s, answered %d %.200s", cursorRequest(sort, cursor), what, answer.Status, answer.Body),
 		Expected: `400 with "errors":[{"field":"cursor",…}]`,
-		Why:      "Whoever gets a wrong page doesn't notice, and whoever gets a 500 thinks that we are down. Both follow from a cursor that is believed unseen.",
+		Why:      "Whoever gets a wrong page doesn't notice, and whoever gets a 500 thinks that we are down. Both follow from a cursor that is believed unseen. And whoever can write one builds on what is in it, so that it may never change again.",
 		Try:      answer.Curl(),
 	})
 }
@@ -278,6 +325,26 @@ func requireNoBug(t *testing.T, app *lab.App, sort, genuine string) {
 	}
 }
 
+// requireNotBlamed demands that a genuine cursor isn't called a wrong one when the database fails.
+func requireNotBlamed(t *testing.T, app *lab.App, sort, genuine string) {
+	t.Helper()
+	// database/sql tries a statement that lost its connection twice more.
+	cuts := []interface{ Stop() }{}
+	for range 3 {
+		cuts = append(cuts, app.Postgres.CutAt(1, lab.Before, lab.Touches("events")))
+	}
+	answer := app.Do(cursorRequest(sort, genuine))
+	for _, cut := range cuts {
+		cut.Stop()
+	}
+	lab.Require(t, answer.Status == http.StatusOK || answer.Status >= http.StatusInternalServerError, lab.Finding{
+		Measured: fmt.Sprintf("%s, whose cursor is a genuine one, lost its connection to the database, and answered %d %.200s", cursorRequest(sort, genuine), answer.Status, answer.Body),
+		Expected: "the page, if the API asks again by itself; else a status from 500 on",
+		Why:      "A client that is told that its cursor is wrong throws its place away, and begins at page 1. And nobody is woken when the database is down.",
+		Try:      answer.Curl(),
+	})
+}
+
 type forgery struct{ text, how string }
 
 // What may stand in a cursor, and what somebody may write there instead.
@@ -291,6 +358,55 @@ var (
 	zones = []string{"+23:59", "-23:59", "+24:00", "", "+15:59", "Z0"}
 	years = []string{"0000", "0001", "9999", "294277", "-4713", "1970"}
 )
+
+// spellings are other ways to write what the cursor says, or a part of it, which no page had for its
+// next. last is the id that it ends with.
+func spellings(genuine string, last int64) (all []forgery) {
+	plain, encode := readable(genuine)
+	add := func(text string) {
+		if text != plain {
+			all = append(all, forgery{encode(text), fmt.Sprintf("with %q in it instead of %q", text, plain)})
+		}
+	}
+	half := len(genuine) / 2
+	for _, text := range []string{genuine[:half] + "\n" + genuine[half:], genuine + "\r\n", genuine + "="} {
+		all = append(all, forgery{text, fmt.Sprintf("written as %q", text)})
+	}
+	id := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, last))
+	for _, number := range []string{"+%d", "0%d", "%d.0", "%de0"} {
+		add(id.ReplaceAllString(plain, fmt.Sprintf(number, last)))
+	}
+	if plain == genuine {
+		return all
+	}
+	// The bits that a last letter has to spare.
+	for _, letter := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		text := genuine[:len(genuine)-1] + string(letter)
+		if same, _ := readable(text); same == plain && text != genuine {
+			all = append(all, forgery{text, "with another last letter that says the same"})
+		}
+	}
+	add(plain + " ")
+	add(plain + plain)
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(plain), &members) != nil || len(members) == 0 {
+		return all
+	}
+	add(strings.Replace(plain, "{", `{"unknown":1,`, 1))
+	add(strings.Replace(plain, "{", "{ ", 1))
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value := members[name]
+		member := fmt.Sprintf("%q:%s", name, value)
+		add(strings.ReplaceAll(plain, member, fmt.Sprintf("%q:%s", strings.ToUpper(name), value)))
+		add(strings.ReplaceAll(plain, member, fmt.Sprintf("%q:null", name)))
+		add(strings.Replace(plain, "{", "{"+member+",", 1))
+		if id.Match(value) { // a price of 0 may be left out, but no event has the id 0
+			add(strings.NewReplacer(","+member, "", member+",", "").Replace(plain))
+			add(fmt.Sprintf("{%s}", member))
+		}
+	}
+	return all
+}
 
 // forgeries changes what is written in the cursor, as far as it can be read, and its
 // letters.

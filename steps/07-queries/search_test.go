@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
 	"example.com/boxoffice/tools/lab"
@@ -70,6 +72,36 @@ func TestWhatHasBegunIsInNoList(t *testing.T) {
 		_, err = app.DB().Exec(`DELETE FROM events WHERE title = 'Last Call: Live'`)
 		require.NoError(t, err)
 	}
+	requireNothingBegun(t, app)
+}
+
+// requireNothingBegun demands that the events behind a cursor are to come, when the moment that the cursor
+// names is over as well.
+func requireNothingBegun(t *testing.T, app *lab.App) {
+	t.Helper()
+	const path = "/events?q=doors+open&limit=2&sort=starts_at"
+	var first, second contract.Page
+	var added []int64
+	// On a busy machine, page 1 may come too late to show them.
+	for soon := 500; len(first.Events) < 2; soon *= 2 {
+		require.Less(t, soon, 60_000, "no event is to come when page 1 is shown")
+		added = addShow(t, app, 4, fmt.Sprintf(`1, 'Doors Open: Live', 'Come in.', now() + interval '%d milliseconds', 1000, 50`, soon))
+		first = contract.Page{}
+		app.Do(lab.GET("%s", path)).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&first)
+	}
+	lab.Within(time.Minute, func() bool {
+		var begun bool
+		require.NoError(t, app.DB().QueryRow(`SELECT bool_and(starts_at < now()) FROM events WHERE id = ANY($1)`, pq.Array(added)).Scan(&begun))
+		return begun
+	})
+	answer := app.Do(lab.GET("%s&cursor=%s", path, url.QueryEscape(first.Next))).
+		Expect(http.StatusOK, "The next of a page is the cursor of the one after it.").JSON(&second)
+	lab.Require(t, len(second.Events) == 0, lab.Finding{
+		Measured: fmt.Sprintf("the %d events of GET %s begin, all in one moment, while page 1 is looked at. Page 2 shows %v", len(added), path, contract.IDs(second.Events)),
+		Expected: "nothing: the events to come alone, on each page",
+		Why:      "A cursor may be an hour old, or a bookmark from last week. What is behind it isn't to come for that.",
+		Try:      answer.Curl(),
+	})
 }
 
 // What a client sends is a value for PostgreSQL, and never a piece of the statement.
@@ -87,7 +119,7 @@ func TestWhatClientsSendIsNoSQL(t *testing.T) {
 	})
 	const mark = "zq7x"
 	injection := url.QueryEscape("x' OR '" + mark + "' = '" + mark)
-	cursor := genuineCursor(app, "price_cents")
+	cursor, _ := genuineCursor(app, "price_cents")
 	plain, encode := readable(cursor)
 	forged := url.QueryEscape(encode(strings.NewReplacer("price_cents", "price_cents, '"+mark+"'", "starts_at", mark).Replace(plain)))
 	for _, parameters := range []string{
@@ -126,6 +158,15 @@ func TestCityIsWhereItsVenuesAre(t *testing.T) {
 	require.NoError(t, err)
 	requireTown(t, app, "starts_at", renamed, "Harpa Concert Hall", 3, "the venue of 3 events was renamed, and so was its city")
 	requireTown(t, app, "price_cents", town, "", 0, "its only venue is in a city of another name now")
+
+	const large, venues = "Edinburgh", 1000
+	_, err = app.DB().Exec(`
+		WITH added AS (INSERT INTO venues (name, city, capacity) SELECT 'The Close', $1, 80 FROM generate_series(1, $2::int) RETURNING id)
+		INSERT INTO events (venue_id, title, description, starts_at, price_cents, remaining)
+		SELECT id, 'Fringe: One Act', 'Short.', now() + interval '7 days', 900, 80 FROM added
+		WHERE id IN ((SELECT min(id) FROM added), (SELECT max(id) FROM added))`, large, venues)
+	require.NoError(t, err)
+	requireTown(t, app, "starts_at", large, "The Close", 2, fmt.Sprintf("the oldest and the newest of %d venues there have an event each", venues))
 }
 
 // requireTown demands the events of a city, each at the venue. Nobody asks for a city twice in the
