@@ -137,15 +137,23 @@ func requireSale(t *testing.T, db *sql.DB, statement string) *sql.Tx {
 	return another
 }
 
-// sellThrough has sales follow each other while the migration runs, each of which begins before the last one
-// is over, and demands that none of them waits for it.
+// sellThrough has sales follow each other while the migration works at indexes, each of which begins before
+// the last one is over, and demands that none of them waits for it.
 func sellThrough(t *testing.T, empty *lab.Unmigrated, run *lab.Command) {
 	t.Helper()
 	sale := requireSale(t, empty.DB(), "the beginning of `boxoffice migrate`")
-	for lab.Within(patience, func() bool { return waiting(t, empty.DB()) > 0 || run.Ended() }) && !run.Ended() {
-		var statement string
-		require.NoError(t, empty.DB().QueryRow(`SELECT coalesce(max(query), '') FROM pg_stat_activity WHERE pid = $1`, waiting(t, empty.DB())).Scan(&statement))
-		next := requireSale(t, empty.DB(), oneLine(statement))
+	for {
+		var waits string // the statement that waits, "" for none
+		lab.Within(patience, func() bool {
+			require.NoError(t, empty.DB().QueryRow(`
+				SELECT coalesce(max(query), '') FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits))
+			return waits != "" || run.Ended()
+		})
+		if !strings.Contains(strings.ToLower(waits), "index") {
+			break
+		}
+		next := requireSale(t, empty.DB(), oneLine(waits))
 		require.NoError(t, sale.Rollback())
 		sale = next
 	}
