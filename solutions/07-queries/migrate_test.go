@@ -78,19 +78,9 @@ func stopAt(t *testing.T, empty *lab.Unmigrated, statement string) (run *lab.Com
 		Expected: "that it comes in a later migration: 00001 has run in production, and never runs there again",
 		Why:      "New databases have the index, and those are the ones of developers and of tests. The one that needs it never gets it.",
 	})
-	sale, err := empty.DB().Begin()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = sale.Rollback() })
-	requireWrites(t, sale)
+	sale = requireSale(t, empty.DB(), oneLine(statement))
 	gate.Open()
 	return run, sale, lab.Within(patience, func() bool { return waiting(t, empty.DB()) > 0 || run.Ended() }) && !run.Ended()
-}
-
-// requireWrites takes the locks that any INSERT or UPDATE takes.
-func requireWrites(t *testing.T, sale *sql.Tx) {
-	t.Helper()
-	_, err := sale.Exec(`LOCK TABLE ` + strings.Join(large, ", ") + ` IN ROW EXCLUSIVE MODE`)
-	require.NoError(t, err)
 }
 
 // waiting is the process of PostgreSQL that waits with an index for somebody else's
@@ -121,8 +111,8 @@ func TestSaleGoesOnWhileIndexesAreBuilt(t *testing.T) {
 	}
 }
 
-// requireSale begins a transaction that writes to the tables, as a sale does, and demands that it needn't
-// wait for the statement, which waits itself for one that is open.
+// requireSale begins a transaction that takes the locks of any INSERT or UPDATE, as a sale does, and demands that it
+// needn't wait for the statement that the migration is at.
 func requireSale(t *testing.T, db *sql.DB, statement string) *sql.Tx {
 	t.Helper()
 	another, err := db.Begin()
@@ -130,7 +120,7 @@ func requireSale(t *testing.T, db *sql.DB, statement string) *sql.Tx {
 	t.Cleanup(func() { _ = another.Rollback() })
 	_, err = another.Exec(`SET LOCAL lock_timeout = '2s'; LOCK TABLE ` + strings.Join(large, ", ") + ` IN ROW EXCLUSIVE MODE`)
 	lab.Require(t, err == nil, lab.Finding{
-		Measured: fmt.Sprintf("while this waits for a transaction that is open, an INSERT or UPDATE of another one waits behind it (%v):\n%s", err, statement),
+		Measured: fmt.Sprintf("while `boxoffice migrate` is at this, an INSERT or UPDATE waits behind it (%v):\n%s", err, statement),
 		Expected: "that it goes through, as it does before and after",
 		Why:      "One slow transaction, and nobody sells a ticket until it is over and the index built or dropped. With a million rows, to build it alone takes a minute.",
 	})
@@ -141,7 +131,7 @@ func requireSale(t *testing.T, db *sql.DB, statement string) *sql.Tx {
 // the last one is over, and demands that none of them waits for it.
 func sellThrough(t *testing.T, empty *lab.Unmigrated, run *lab.Command) {
 	t.Helper()
-	sale := requireSale(t, empty.DB(), "the beginning of `boxoffice migrate`")
+	sale := requireSale(t, empty.DB(), "its beginning")
 	for {
 		var waits string // the statement that waits, "" for none
 		lab.Within(patience, func() bool {
