@@ -36,9 +36,26 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 func TestSilentConnectionIsCutOff(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
-	app := lab.Start(t, lab.Env(readTimeout))
-	lab.Require(t, app.Dial(0).Closed(patience), lab.Finding{
-		Measured: fmt.Sprintf("a client that connected and said nothing still had its connection after %v, with %s", patience, readTimeout),
+	short, usual, long := lab.Start(t, lab.Env(readTimeout)), lab.Start(t), lab.Start(t, lab.Env("READ_TIMEOUT=1m"))
+	// This client begins before the others, and must still be there when they aren't.
+	client := long.Dial(0)
+	body := `{"email":"ann@example.com","password":"long enough"}`
+	_ = client.Send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", signUpHead, len(body), body[:9]))
+	requireSilentIsCutOff(t, short, patience, "with "+readTimeout)
+	requireSilentIsCutOff(t, usual, 5*time.Second+patience, "without READ_TIMEOUT in the environment, which means 5 seconds")
+	_ = client.Send(body[9:])
+	answer, err := client.Response(10 * time.Second)
+	lab.Require(t, err == nil && answer.Status == http.StatusCreated, lab.Finding{
+		Measured: fmt.Sprintf("a client that took 5 s to send its body, with READ_TIMEOUT=1m, was answered with %s", statusOrError(answer, err)),
+		Expected: "201: its body came in time",
+		Why:      "Whoever sets READ_TIMEOUT knows their customers' lines. What can be set, and does nothing, is looked for last.",
+	})
+}
+
+func requireSilentIsCutOff(t *testing.T, app *lab.App, within time.Duration, how string) {
+	t.Helper()
+	lab.Require(t, app.Dial(0).Closed(within), lab.Finding{
+		Measured: fmt.Sprintf("a client that connected and said nothing still had its connection after %v, %s", within, how),
 		Expected: "a connection that is closed soon after READ_TIMEOUT",
 		Why:      "Each connection costs a file descriptor, and a process has a limited number of them.",
 	})
