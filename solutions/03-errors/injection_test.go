@@ -43,6 +43,47 @@ func TestSearchTermsAreNoSQL(t *testing.T) {
 		requireOutsideSQL(t, app, search(text), "q")
 	}
 	requireOutsideSQL(t, app, lab.GET("/events?city=%s", marker), "city")
+	// What is written in another way, as digits or in a code, is still the client's.
+	requireSameSQL(t, app, "q", search(marker), search("xanadu"))
+	requireSameSQL(t, app, "city", lab.GET("/events?city=%s", marker), lab.GET("/events?city=xanadu"))
+}
+
+// Titles, addresses, numbers and header fields come from clients as well.
+func TestNothingElseOfARequestIsSQL(t *testing.T) {
+	t.Parallel()
+	app := lab.Start(t)
+	organiser := app.LogIn(lab.Organiser)
+	title := func(text string) *lab.Request { return lab.PATCH("/events/42", lab.Body{"title": text}).As(organiser) }
+	requireOutsideSQL(t, app, title(marker+"'"), "title")
+	requireSameSQL(t, app, "title", title(marker), title("xanadu"))
+	price := func(cents int) *lab.Request {
+		return lab.PATCH("/events/42", lab.Body{"price_cents": cents}).As(organiser)
+	}
+	requireSameSQL(t, app, "price_cents", price(8311), price(8313))
+	signUp := func(name string) *lab.Request {
+		return lab.POST("/users", lab.Body{"email": name + "@example.com", "password": name + name})
+	}
+	requireOutsideSQL(t, app, signUp(marker), "email and password")
+	requireSameSQL(t, app, "email", signUp(marker+"2"), signUp("xanadu"))
+	logIn := func(name string) *lab.Request {
+		return lab.POST("/sessions", lab.Body{"email": name + "@nowhere.example", "password": name})
+	}
+	requireOutsideSQL(t, app, logIn(marker), "email and password")
+	requireSameSQL(t, app, "email", logIn(marker), logIn("xanadu"))
+
+	few := "/events?q=" + url.QueryEscape(lab.FewLeft.Title) // fewer than a page, so that the answer is the same
+	requireSameSQL(t, app, "limit", lab.GET("%s&limit=97", few), lab.GET("%s&limit=99", few))
+	requireSameSQL(t, app, "cursor", lab.GET("/events?cursor=86413"), lab.GET("/events?cursor=86417"))
+
+	for _, request := range []*lab.Request{lab.GET("/events/42"), lab.GET("/events"), lab.GET("/me").As(organiser)} {
+		for _, name := range []string{
+			"X-Request-Id", "X-Correlation-Id", "Traceparent", "Tracestate", "User-Agent", "Referer", "Origin", "Cookie",
+			"X-Forwarded-For", "X-Real-Ip", "Accept-Language", "If-None-Match",
+		} {
+			request.Header(name, marker)
+		}
+		requireOutsideSQL(t, app, request, "a header field")
+	}
 }
 
 func TestSortsAreNoSQL(t *testing.T) {
@@ -76,6 +117,30 @@ func requireOutsideSQL(t *testing.T, app *lab.App, request *lab.Request, paramet
 		Why:      "A 500 tells whoever is trying that there is something to find here.",
 		Try:      answer.Curl(),
 	})
+}
+
+// requireSameSQL demands that two requests that differ only in what the client sent as
+// parameter are the same SQL to the database.
+func requireSameSQL(t *testing.T, app *lab.App, parameter string, a, b *lab.Request) {
+	t.Helper()
+	statements := func(request *lab.Request) map[string]bool {
+		before := app.Postgres.Stats()
+		app.Do(request)
+		sent := map[string]bool{}
+		for _, statement := range app.Postgres.StatementsSince(before) {
+			sent[statement.SQL] = true
+		}
+		return sent
+	}
+	known := statements(a)
+	for sql := range statements(b) {
+		lab.Require(t, known[sql], lab.Finding{
+			Measured: fmt.Sprintf("%s differs from %s in its %s alone, and sent SQL that the other had not: %s", b, a, parameter, strings.Join(strings.Fields(sql), " ")),
+			Expected: "SQL that is the same whatever the client sends",
+			Why: "Somehow what the client sent has come into the statement, though it may not look like it. The next copy of that line forgets the code that made it harmless; " +
+				"and the database, which sees a new statement each time, plans each of them anew.",
+		})
+	}
 }
 
 func around(sql string, at int) string {
@@ -118,6 +183,15 @@ func TestEventsAreSortedByPrice(t *testing.T) {
 			Try:      answer.Curl(),
 		})
 	}
+	var next contract.Page
+	answer = app.Do(lab.GET("/events?sort=price_cents&limit=100&cursor=%s", url.QueryEscape(page.Next))).Expect(http.StatusOK, "There are more events than a page has.").JSON(&next)
+	dearest, cheapest := page.Events[len(page.Events)-1], next.Events[0]
+	lab.Require(t, dearest.PriceCents <= cheapest.PriceCents, lab.Finding{
+		Measured: fmt.Sprintf("by price, the first page ends with event %d for %d cents, and the second begins with event %d for %d cents", dearest.ID, dearest.PriceCents, cheapest.ID, cheapest.PriceCents),
+		Expected: "a second page that goes on where the first one ended",
+		Why:      "Sorted after it was cut, a page has the cheapest of some hundred events. The cheapest of all is on page 7, where nobody looks.",
+		Try:      answer.Curl(),
+	})
 	var first, start contract.Page
 	app.Do(lab.GET("/events?limit=100")).JSON(&first)
 	app.Do(lab.GET("/events?limit=100&sort=starts_at")).Expect(http.StatusOK, "The default may be named, too.").JSON(&start)
@@ -132,9 +206,9 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	app := lab.Start(t)
-	title := `Rock 'n' Roll "Live" -- the $1 Tour; DROP by /* free */`
+	title := `Rock 'n' Roll "Live" -- the $1 Tour; DROP by /* free */, and to Insert, Update or Delete ` + strings.Repeat("ö", 50)
 	app.Do(lab.PATCH("/events/42", lab.Body{"title": title}).As(app.LogIn(lab.Organiser))).Expect(http.StatusOK, "Bands have such names.")
-	for _, text := range []string{"'n'", `"Live"`, "-- the $1", "Tour; DROP", "/* free */", "Roll \"", title} {
+	for _, text := range []string{"'n'", `"Live"`, "-- the $1", "Tour; DROP", "/* free */", "Roll \"", "insert, update or delete", title} {
 		var page contract.Page
 		answer := app.Do(search(text)).Expect(http.StatusOK, "A quote is a letter like any other to whoever looks for a band.").JSON(&page)
 		lab.Require(t, len(page.Events) > 0 && page.Events[0].ID == 42, lab.Finding{
@@ -144,7 +218,15 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 			Try:      answer.Curl(),
 		})
 	}
-	for _, text := range []string{"'", "''", `\`, `\'`, `\\`, "%", "_", `%\`, ";", "--", "$1", "$$", "E'\\x'", "\n", "☃"} {
+	var page contract.Page
+	answer := app.Do(search(title+"x")).Expect(http.StatusOK, "A search that finds nothing is no error.").JSON(&page)
+	lab.Require(t, len(page.Events) == 0, lab.Finding{
+		Measured: fmt.Sprintf("the search for the title of event 42 with an x behind it found the events %v", contract.IDs(page.Events)),
+		Expected: "nothing: no title has all of that in it",
+		Why:      "A search that is cut off finds what nobody asked for.",
+		Try:      answer.Curl(),
+	})
+	for _, text := range []string{"'", "''", `\`, `\'`, `\\`, "%", "_", `%\`, ";", "--", "$1", "$$", "E'\\x'", "\n", "☃", strings.Repeat("ö", 90), "o" + strings.Repeat("ö", 90), strings.Repeat("☃", 60), "s" + strings.Repeat("☃", 60)} {
 		answer := app.Do(search(text))
 		lab.Require(t, answer.Status == http.StatusOK, lab.Finding{
 			Measured: fmt.Sprintf("the search for %q was answered %d: %s", text, answer.Status, excerpt(answer.Body)),
