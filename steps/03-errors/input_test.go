@@ -69,6 +69,15 @@ func TestSignUpNamesEachWrongField(t *testing.T) {
 		requireFields(t, signUp(email, "long enough"), "email")
 	}
 	requireFields(t, signUp(17, "long enough"), "email")
+	for _, email := range []string{"o'brien@example.com", "ann+tickets@example.com", "r&d/sound=a@tickets.example.museum", "a@b.example"} {
+		signUp(email, "long enough").Expect(http.StatusCreated, "This is somebody's address: RFC 5322 allows each of its letters.")
+	}
+	for i, password := range []string{" 7 bytes", "7 bytes ", "ÜBER <b>&amp;%20\\\t"} {
+		email := fmt.Sprintf("taken-as-it-is-%d@example.com", i)
+		signUp(email, password).Expect(http.StatusCreated, fmt.Sprintf("A password may have from 8 to 72 bytes, whatever they are. This one is %q.", password))
+		app.Do(lab.POST("/sessions", lab.Body{"email": email, "password": password})).Expect(http.StatusCreated,
+			fmt.Sprintf("Somebody has signed up with the password %q, and nothing else opens their account.", password))
+	}
 	for _, length := range []int{8, 72} {
 		signUp(fmt.Sprintf("ann%d@example.com", length), strings.Repeat("p", length)).
 			Expect(http.StatusCreated, fmt.Sprintf("A password may have from 8 to 72 bytes, and this one has %d.", length))
@@ -133,6 +142,11 @@ func TestWrongTypesAreToldInPlainWords(t *testing.T) {
 func requirePlainWords(t *testing.T, answer *lab.Response, field string) {
 	t.Helper()
 	requireFields(t, answer, field)
+	requireNoGoWords(t, answer)
+}
+
+func requireNoGoWords(t *testing.T, answer *lab.Response) {
+	t.Helper()
 	told := goWords.FindString(string(answer.Body))
 	lab.Require(t, told == "", lab.Finding{
 		Measured: fmt.Sprintf("a 400 tells the client %q: %s", told, excerpt(answer.Body)),
@@ -150,6 +164,17 @@ func TestListNamesTheWrongParts(t *testing.T) {
 	requireFields(t, app.Do(lab.GET("/events?limit=ten")), "limit")
 	requireFields(t, app.Do(lab.GET("/events?cursor=nowhere")), "cursor")
 	requireFields(t, app.Do(lab.GET("/events?limit=101&cursor=nowhere")), "cursor", "limit")
+
+	// Wrong alone, each part is named, or does no harm. Together, they are named all.
+	var fields []string
+	parts := []string{"limit=101", "cursor=nowhere", "q=%00", "city=%ff", "sort=title"}
+	for _, part := range parts {
+		if answer := app.Do(lab.GET("/events?%s", part)); answer.Status == http.StatusBadRequest {
+			field, _, _ := strings.Cut(part, "=")
+			fields = append(fields, field)
+		}
+	}
+	requireFields(t, app.Do(lab.GET("/events?%s", strings.Join(parts, "&"))), fields...)
 }
 
 func TestUnknownFieldsAreRefused(t *testing.T) {
@@ -179,10 +204,16 @@ func TestBodyIsOneObject(t *testing.T) {
 	for _, text := range []string{
 		"", " ", `{"quantity":`, `{"quantity":1`, `[1]`, `"one"`, `quantity=1`,
 		`{"quantity":1}{"quantity":2}`, `{"quantity":1} {"quantity":2}`, `{"quantity":1},`, `{"quantity":1}]`,
+		`{"quantity":1}` + strings.Repeat(" ", 20<<10) + `{"quantity":2}`, `{"quantity":1}` + strings.Repeat("\n", 20<<10) + `]`,
 	} {
 		answer := app.Do(lab.POST("/events/42/orders", text).As(token))
+		shown := fmt.Sprintf("%q", text)
+		if len(text) > 100 {
+			shown = fmt.Sprintf("%q, 20 KiB of space, %q", text[:14], strings.TrimSpace(text[14:]))
+		}
 		answer.Expect(http.StatusBadRequest,
-			fmt.Sprintf("The body %q isn't one JSON object. Two programs that read it differently are how a check in front of your API is passed by.", text))
+			fmt.Sprintf("The body %s isn't one JSON object. Two programs that read it differently are how a check in front of your API is passed by.", shown))
+		requireNoGoWords(t, answer)
 	}
 	organiser := app.LogIn(lab.Organiser)
 	for _, text := range []string{"null", " null\n", "[]", "17"} {
@@ -199,19 +230,33 @@ func TestBodyIsLimited(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	// Just above 64 KiB, and just below.
-	padding := func(kibibytes int) string {
-		return `{"email":"ann@example.com",` + strings.Repeat(" ", kibibytes<<10) + `"password":"long enough"}`
+	padded := func(kibibytes int, body string) string { return "{" + strings.Repeat(" ", kibibytes<<10) + body[1:] }
+	buyer, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
+	for _, c := range []struct {
+		request func(body string) *lab.Request
+		body    string
+		status  int
+	}{
+		{func(body string) *lab.Request { return lab.POST("/users", body) }, `{"email":"%s@example.com","password":"long enough"}`, http.StatusCreated},
+		{func(body string) *lab.Request { return lab.POST("/sessions", body) }, `{"email":"buyer@example.com","password":"%s"}`, http.StatusUnauthorized},
+		{func(body string) *lab.Request { return lab.PATCH("/events/42", body).As(organiser) }, `{"title":"%s"}`, http.StatusOK},
+		{func(body string) *lab.Request { return lab.POST("/events/42/orders", body).As(buyer) }, `{"quantity":1}`, http.StatusCreated},
+	} {
+		large, small := padded(80, c.body), padded(60, c.body)
+		request := c.request(large)
+		requireTooLarge(t, fmt.Sprintf("%s with a body of 80 KiB", request), app.Do(request), nil)
+		requireTooLarge(t, fmt.Sprintf("%s with a body of 80 KiB sent in chunks", request), app.Do(c.request(large).Chunked()), nil)
+		app.Do(c.request(strings.Replace(small, "%s", "ann", 1))).Expect(c.status, "The limit is 64 KiB, and this body has 60.")
+		app.Do(c.request(strings.Replace(small, "%s", "ben", 1)).Chunked()).Expect(c.status,
+			"The limit is 64 KiB, and this body has 60. It is sent in chunks, as a client does that makes it on the way, and so doesn't say so before.")
 	}
-	requireTooLarge(t, "a body of 80 KiB", app.Do(lab.POST("/users", padding(80))), nil)
-	requireTooLarge(t, "a body of 80 KiB sent in chunks", app.Do(lab.POST("/users", padding(80)).Chunked()), nil)
-	app.Do(lab.POST("/users", padding(60))).Expect(http.StatusCreated, "The limit is 64 KiB, and this body has 60.")
 
 	long := `{"email":"` + strings.Repeat("a", 2*mebibyte) + `"}`
-	padded := `{"email":"ann@example.com",` + strings.Repeat(" ", 2*mebibyte) + `"password":"long enough"}`
+	spaces := padded(2<<10, `{"email":"cat@example.com","password":"long enough"}`)
 	for _, c := range []struct{ how, length, body string }{
 		{"that says how long it is", fmt.Sprintf("Content-Length: %d", len(long)), long},
 		{"sent in chunks", "Transfer-Encoding: chunked", chunk(long) + chunk("")},
-		{"that is nearly all space", "Transfer-Encoding: chunked", chunk(padded) + chunk("")},
+		{"that is nearly all space", "Transfer-Encoding: chunked", chunk(spaces) + chunk("")},
 	} {
 		client := app.Dial(0)
 		_ = client.Send(signUpHead + c.length + "\r\n\r\n")
