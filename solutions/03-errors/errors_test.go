@@ -33,7 +33,7 @@ func requireProblem(t *testing.T, answer *lab.Response, status int, why string) 
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	lab.Require(t, kind == "application/problem+json", lab.Finding{
 		Measured: fmt.Sprintf("a %d with the Content-Type %q: %s", answer.Status, answer.Header.Get("Content-Type"), excerpt(answer.Body)),
-		Expected: "Content-Type: application/problem+json, whatever went wrong",
+		Expected: "Content-Type: application/problem+json, whatever went wrong and whoever asks",
 		Why:      "A client has one piece of code for refusals. It can't have one for each way in which your API refuses.",
 		Try:      try(answer),
 	})
@@ -74,6 +74,9 @@ func try(answer *lab.Response) string {
 	return answer.Curl()
 }
 
+// aBrowsers is what a browser says that it takes. Proxies and link checkers say it, too.
+const aBrowsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
 func TestEveryRefusalIsAProblem(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
@@ -95,6 +98,9 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		{lab.OrderOf(lab.SoldOut, 1).As(buyer), http.StatusConflict},
 		{lab.OrderOf(lab.OnSale, 9).As(buyer), http.StatusUnprocessableEntity},
 		{lab.OrderOf(lab.Past, 1).As(buyer), http.StatusUnprocessableEntity},
+		{lab.GET("/events/abc").Header("Accept", aBrowsers), http.StatusBadRequest},
+		{lab.GET("/me").As("no token of ours").Header("Accept", aBrowsers), http.StatusUnauthorized},
+		{lab.GET("/events/999999999").Header("Accept", aBrowsers), http.StatusNotFound},
 	} {
 		p := requireProblem(t, app.Do(c.request), c.status, "The status is what a client decides by: to ask again, to log in, or to give up.")
 		lab.Require(t, p.Detail != "" || len(p.Errors) > 0, lab.Finding{
@@ -160,6 +166,13 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	for _, path := range []string{"/nothing", "/events/42/seats", "/faults/panic"} {
 		requireProblem(t, app.Do(lab.GET("%s", path)), http.StatusNotFound, "There is nothing at this path.")
 	}
+	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "SEARCH"} {
+		client := app.Dial(0)
+		_ = client.Send(method + " /nothing HTTP/1.1\r\nHost: boxoffice\r\nContent-Length: 0\r\n\r\n")
+		answer, err := client.Response(10 * time.Second)
+		require.NoError(t, err)
+		requireProblem(t, answer, http.StatusNotFound, "There is nothing at this path, whatever is to be done with it.")
+	}
 	for _, c := range []struct {
 		request *lab.Request
 		allowed string
@@ -223,9 +236,9 @@ func TestRefusalsTellNothingOfTheCode(t *testing.T) {
 		lab.OrderOf(lab.SoldOut, 1).As(buyer),
 	} {
 		answer := app.Do(request)
-		told := slices.IndexFunc(internals, func(word string) bool { return strings.Contains(string(answer.Body), word) })
+		told := slices.IndexFunc(internals, func(word string) bool { return tellsClient(answer, word) != "" })
 		lab.Require(t, told < 0, lab.Finding{
-			Measured: fmt.Sprintf("%s was refused with this body: %s", request, excerpt(answer.Body)),
+			Measured: fmt.Sprintf("%s was refused with %s", request, tellsClient(answer, internals[max(told, 0)])),
 			Expected: "what the client did wrong, and nothing of what your functions were doing then",
 			Why:      "What an error gathers on its way up is written for the log. Nobody who adds to it thinks of who may read it one day.",
 			Try:      answer.Curl(),
@@ -241,12 +254,15 @@ func TestFaultsAreBareOutsideAndWholeInside(t *testing.T) {
 		{"/faults/error", "secret detail of an error"},
 		{"/faults/panic", "secret detail of a bug"},
 	} {
-		answer := app.Do(lab.GET("%s", c.path))
-		requireNoLeak(t, answer, "secret", "detail of", "goroutine", ".go:")
-		requireProblem(t, answer, http.StatusInternalServerError, "This is a fault of ours, and the client must be told so.")
-		requireLogged(t, app, c.detail, "GET", c.path)
+		for range 2 { // the log has a fault each time
+			before := len(app.Instances[0].Logs())
+			answer := app.Do(lab.GET("%s", c.path))
+			requireNoLeak(t, answer, "secret", "detail of", "goroutine", ".go:")
+			requireProblem(t, answer, http.StatusInternalServerError, "This is a fault of ours, and the client must be told so.")
+			requireLogged(t, app, before, c.detail, "GET", c.path)
+		}
 	}
-	lab.Eventually(t, 5*time.Second, func() bool { return logHas(app, "faults.go:") }, lab.Finding{
+	lab.Eventually(t, 5*time.Second, func() bool { return logged(app, 0, "faults.go:") != nil }, lab.Finding{
 		Measured: "GET /faults/panic panicked, and no line of the log names faults.go, where it happened",
 		Expected: "the stack of the panic in the log",
 		Why:      "\"index out of range\" tells you nothing without the line. The next one like it may come in a week.",
@@ -264,7 +280,8 @@ func TestDatabaseErrorsStayInside(t *testing.T) {
 	answer := app.Do(change)
 	requireNoLeak(t, answer, append(internals, "refused by the test")...)
 	requireProblem(t, answer, http.StatusInternalServerError, "Nothing that the client could change made this fail.")
-	requireLogged(t, app, "refused by the test", "PATCH", "/events/42")
+	requireLogged(t, app, 0, "refused by the test", "PATCH", "/events/42")
+	requireToldApart(t, app)
 
 	app.Postgres.Down()
 	answer = app.Do(change)
@@ -327,51 +344,107 @@ func requireOurFault(t *testing.T, app *lab.App, request *lab.Request, when stri
 	}
 }
 
-// requireNoLeak demands that the body holds none of the words.
+// tellsClient is the part of the answer that holds the word: its body or a field of its header.
+func tellsClient(answer *lab.Response, word string) string {
+	if strings.Contains(string(answer.Body), word) {
+		return "this body: " + excerpt(answer.Body)
+	}
+	for name, values := range answer.Header {
+		if value := strings.Join(values, ", "); !strings.HasSuffix(name, "-Id") && strings.Contains(value, word) { // an id is random letters
+			return fmt.Sprintf("this header field: %s: %s", name, value)
+		}
+	}
+	return ""
+}
+
+// requireNoLeak demands that neither the body nor the header holds one of the words.
 func requireNoLeak(t *testing.T, answer *lab.Response, words ...string) {
 	t.Helper()
 	for _, word := range words {
-		lab.Require(t, !strings.Contains(string(answer.Body), word), lab.Finding{
-			Measured: fmt.Sprintf("a %d tells the client %q: %s", answer.Status, word, excerpt(answer.Body)),
-			Expected: "a body that says that it was our fault, and nothing else",
+		where := tellsClient(answer, word)
+		lab.Require(t, where == "", lab.Finding{
+			Measured: fmt.Sprintf("a %d tells the client %q: %s", answer.Status, word, where),
+			Expected: "a body that says that it was our fault, and nothing else, nor in the header",
 			Why:      "Tables, hosts and lines of code are what an attacker asks for first. For everybody else they are noise.",
 			Try:      try(answer),
 		})
 	}
 }
 
-// requireLogged demands that the API's log holds the detail, and says which request it
-// was that failed.
-func requireLogged(t *testing.T, app *lab.App, detail, method, path string) {
+// requireLogged demands that the API's log holds the detail behind its first lines, and
+// says which request it was that failed.
+func requireLogged(t *testing.T, app *lab.App, before int, detail, method, path string) {
 	t.Helper()
-	lab.Eventually(t, 5*time.Second, func() bool { return logHas(app, detail) }, lab.Finding{
-		Measured: fmt.Sprintf("%s %s failed with %q, and no line of the log says so", method, path, detail),
-		Expected: "the whole error in the log",
-		Why:      "What the client may not see, you must. Without a log line, a bare 500 is a riddle for you too.",
+	lab.Eventually(t, 5*time.Second, func() bool { return logged(app, before, detail) != nil }, lab.Finding{
+		Measured: fmt.Sprintf("%s %s failed with %q, and no line that the log got from then on says so", method, path, detail),
+		Expected: "the whole error in the log, each time",
+		Why:      "What the client may not see, you must. Without a log line, a bare 500 is a riddle for you too. And a fault that is logged once counts for one.",
 	})
-	logs := app.Instances[0].Logs()
-	line := logs[slices.IndexFunc(logs, func(l lab.LogLine) bool { return strings.Contains(l.Text, detail) })]
+	line := *logged(app, before, detail)
 	told := func() bool { return tells(app, line, method, path) }
 	lab.Eventually(t, 5*time.Second, told, lab.Finding{
 		Measured: fmt.Sprintf("%s %s failed, and the log says no more than this: %s", method, path, line.Text),
-		Expected: "the method and the path, or the route, on the line of the error",
-		Why:      "At a thousand requests a second, the line before or behind it belongs to somebody else.",
+		Expected: "the method and the path on the line of the error; or an id, by which another line tells the method and the path or the route",
+		Why:      "At a thousand requests a second, the line before or behind it belongs to somebody else. And a route alone doesn't say which of 20,000 events breaks.",
 	})
 }
 
 // tells reports whether the line says which request it is about: itself, or by the id
 // that another line has, too.
 func tells(app *lab.App, line lab.LogLine, method, path string) bool {
-	route := path[:strings.LastIndex(path, "/")+1] // for a route: all but its last part
-	about := func(l lab.LogLine) bool {
-		return strings.Contains(l.Text, method) && strings.Contains(l.Text, route)
+	if strings.Contains(line.Text, method) && strings.Contains(line.Text, path) {
+		return true
 	}
+	route := path[:strings.LastIndex(path, "/")+1] // all but its last part
 	id, _ := line.Fields["request_id"].(string)
-	return about(line) || id != "" && slices.ContainsFunc(app.LogsWith("request_id", id), about)
+	return id != "" && slices.ContainsFunc(app.LogsWith("request_id", id), func(l lab.LogLine) bool {
+		return strings.Contains(l.Text, method) && strings.Contains(l.Text, route)
+	})
 }
 
-func logHas(app *lab.App, text string) bool {
-	return slices.ContainsFunc(app.Instances[0].Logs(), func(line lab.LogLine) bool { return strings.Contains(line.Text, text) })
+// logged is the first line with the text that the API has logged after so many others,
+// or nil.
+func logged(app *lab.App, before int, text string) *lab.LogLine {
+	for _, line := range app.Instances[0].LogsSince(before) {
+		if strings.Contains(line.Text, text) {
+			return &line
+		}
+	}
+	return nil
+}
+
+// requireToldApart demands that the log says what was being done when the database refused
+// it. The same request fails at two of its statements, for the same reason.
+func requireToldApart(t *testing.T, app *lab.App) {
+	t.Helper()
+	buyer := app.LogIn(lab.Buyer)
+	line := func(table string) string {
+		before := len(app.Instances[0].Logs())
+		requireOurFault(t, app, lab.OrderOf(lab.OnSale, 1).As(buyer), "while the database refuses writes to "+table)
+		requireLogged(t, app, before, "refused by the test", "POST", "/events/42/orders")
+		return logged(app, before, "refused by the test").Text
+	}
+	events := line("events")
+	_, err := app.DB().Exec("DROP TRIGGER refuse ON events")
+	require.NoError(t, err)
+	app.RefuseWrites("orders")
+	orders := line("orders")
+	lab.Require(t, !slices.Equal(words(events), words(orders)), lab.Finding{
+		Measured: fmt.Sprintf("an order failed as its tickets were taken, and another as it was saved; the log has the same to say of both: %s", orders),
+		Expected: "the whole error, as it came to you: with what was being done, and not the cause alone",
+		Why:      "The database says \"permission denied\" of any statement. Which one it was is what your own functions add to the error on its way up.",
+	})
+	_, err = app.DB().Exec("DROP TRIGGER refuse ON orders")
+	require.NoError(t, err)
+}
+
+// words are those of a log line that aren't times, numbers or ids, sorted, each once.
+func words(line string) []string {
+	found := slices.DeleteFunc(regexp.MustCompile(`[\w-]+`).FindAllString(line, -1), func(word string) bool {
+		return len(word) < 3 || strings.ContainsAny(word, "0123456789")
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
@@ -391,7 +464,7 @@ func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
 			Try:      try(answer),
 		})
 	}
-	requireLogged(t, app, "secret detail of a late bug", "GET", "/faults/late-panic")
+	requireLogged(t, app, 0, "secret detail of a late bug", "GET", "/faults/late-panic")
 	app.Do(lab.GET("/events/42")).Expect(http.StatusOK, "The next request knows nothing of the bug before it.")
 }
 
