@@ -395,7 +395,7 @@ func tells(app *lab.App, line lab.LogLine, method, path string) bool {
 	if strings.Contains(line.Text, method) && strings.Contains(line.Text, path) {
 		return true
 	}
-	route := path[:strings.LastIndex(path, "/")+1] // all but its last part
+	route := strings.Join(strings.SplitAfter(path, "/")[:2], "") // up to what a route may leave open
 	id, _ := line.Fields["request_id"].(string)
 	return id != "" && slices.ContainsFunc(app.LogsWith("request_id", id), func(l lab.LogLine) bool {
 		return strings.Contains(l.Text, method) && strings.Contains(l.Text, route)
