@@ -376,7 +376,7 @@ func requireNoLeak(t *testing.T, answer *lab.Response, words ...string) {
 func requireLogged(t *testing.T, app *lab.App, before int, detail, method, path string) {
 	t.Helper()
 	lab.Eventually(t, 5*time.Second, func() bool { return logged(app, before, detail) != nil }, lab.Finding{
-		Measured: fmt.Sprintf("%s %s failed with %q, and no line that the log got from then on says so", method, path, detail),
+		Measured: fmt.Sprintf("%s %s failed with %q, and no line of the log from then on says so", method, path, detail),
 		Expected: "the whole error in the log, each time",
 		Why:      "What the client may not see, you must. Without a log line, a bare 500 is a riddle for you too. And a fault that is logged once counts for one.",
 	})
