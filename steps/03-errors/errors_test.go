@@ -244,6 +244,7 @@ func TestRefusalsTellNothingOfTheCode(t *testing.T) {
 			Try:      answer.Curl(),
 		})
 	}
+	requireNoGoWords(t, app.Do(lab.POST("/users", `["no object"]`)))
 }
 
 func TestFaultsAreBareOutsideAndWholeInside(t *testing.T) {
