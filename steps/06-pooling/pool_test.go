@@ -110,15 +110,39 @@ func TestAllRoutesShareThePool(t *testing.T) {
 func TestPoolEndsAtDBMaxConns(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
-	for _, conns := range []int{3, 30} {
+	for _, conns := range []int{3, 30, 1} {
 		app := lab.Start(t, maxConns(conns), lab.Env(patient))
 		request := me(app.LogIn(lab.Buyer))
 		gate := app.Postgres.Hold(lab.Work)
 		pending := app.BeginAll(5*conns, request)
 		requireBusy(t, app, gate, conns, fmt.Sprintf("while PostgreSQL keeps every query waiting, %d requests come at once, with DB_MAX_CONNS=%d", len(pending), conns))
+		if conns == 3 {
+			requireFewChecks(t, app, conns)
+		}
 		gate.Open()
 		requireAll(t, lab.WaitAll(pending, 2*patience), "when PostgreSQL answers again")
 	}
+}
+
+// requireFewChecks has several balancers and monitors ask at once while all connections are busy, and
+// PostgreSQL answers nobody any more.
+func requireFewChecks(t *testing.T, app *lab.App, conns int) {
+	t.Helper()
+	frozen := app.Postgres.Hold(lab.Any)
+	defer frozen.Open()
+	const checks = 10
+	most := conns + 2 // one for the checks, and one that is about to be closed
+	pending := app.BeginAll(checks, func(int) *lab.Request { return lab.GET("/readyz") })
+	open := 0
+	lab.Within(2*patience, func() bool {
+		open = app.Postgres.Stats().Open
+		return open > most || allDone(pending)
+	})
+	lab.Require(t, open <= most, lab.Finding{
+		Measured: fmt.Sprintf("PostgreSQL answers nobody, all connections are busy, and GET /readyz is asked %d times at once: %d connections are open, with DB_MAX_CONNS=%d", checks, open, conns),
+		Expected: fmt.Sprintf("%d: those of the requests, and one for the checks", conns+1),
+		Why:      "The worse the database is, the more checks wait for it at the same time. What they open is beside DB_MAX_CONNS, and the operator hasn't counted it.",
+	})
 }
 
 // moment is how long a test looks whether something happens that must not.
@@ -132,7 +156,7 @@ func requireBusy(t *testing.T, app *lab.App, gate *lab.Gate, n int, when string)
 	stats := app.Postgres.Stats()
 	lab.Require(t, gate.Hits() == n && stats.Open == n, lab.Finding{
 		Measured: fmt.Sprintf("%s: %d connections are open, and %d queries run on them so far", when, stats.Open, gate.Hits()),
-		Expected: fmt.Sprintf("%d connections, each of them busy; whoever comes later waits in the API", n),
+		Expected: fmt.Sprintf("%d connections open, and as many queries; whoever comes later waits in the API", n),
 		Why:      "PostgreSQL has 100 connections by default, for everybody. The instance that takes them all in a bad minute locks out the others, and the operator too.",
 	})
 }
@@ -198,6 +222,15 @@ func TestBusyInstanceIsReady(t *testing.T) {
 			Why:      "Who is busy isn't gone. A balancer that takes a busy instance away gives its requests to the next one, which is soon as busy. In the end nobody is left, for what the database isn't needed for, too.",
 		})
 	}
+	frozen := app.Postgres.Hold(lab.Any)
+	defer frozen.Open()
+	answer := app.Begin(lab.GET("/readyz")).Wait(2 * patience)
+	lab.Require(t, answer.Status == http.StatusServiceUnavailable, lab.Finding{
+		Measured: fmt.Sprintf("all connections are busy (DB_MAX_CONNS=%d), PostgreSQL answers nobody any more, and GET /readyz says %d", conns, answer.Status),
+		Expected: "503: being busy doesn't say that the database is there, only asking it does",
+		Why:      "A database that hangs has all connections busy within a moment. A balancer that still hears \"ready\" goes on sending people into the line.",
+	})
+	frozen.Open()
 	gate.Open()
 	requireAll(t, lab.WaitAll(pending, 2*patience), "once the queries have gone through")
 }
