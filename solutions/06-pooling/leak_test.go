@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,11 +28,18 @@ func TestOneConnectionIsEnoughForARequest(t *testing.T) {
 	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
 		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), lab.Body{"quantity": 1}).As(token)
 	})
+	for _, id := range events {
+		execute(t, app, fmt.Sprintf(`UPDATE events SET remaining = 0 WHERE id = %d`, id))
+	}
+	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
+		return lab.POST(fmt.Sprintf("/events/%d/orders", events[i]), lab.Body{"quantity": 1}).As(token)
+	}, http.StatusConflict)
 }
 
 // requireOneConnection sends n requests, holds all of them at their first statement
 // that matches, and looks how many connections they have at the one after it.
-func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, request func(i int) *lab.Request) {
+// All of them succeed, or have the status that is named.
+func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, request func(i int) *lab.Request, refused ...int) {
 	t.Helper()
 	gate := app.Postgres.Hold(first)
 	defer gate.Open()
@@ -59,9 +67,14 @@ func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, re
 	})
 	next.Open()
 	for _, answer := range lab.WaitAll(pending, 2*patience) {
-		lab.Require(t, answer.Status < 300, lab.Finding{
+		asked := answer.Status < 300
+		expected := "a success for each of them"
+		if len(refused) > 0 {
+			asked, expected = slices.Contains(refused, answer.Status), fmt.Sprintf("%d for each of them: nothing is left", refused[0])
+		}
+		lab.Require(t, asked, lab.Finding{
 			Measured: fmt.Sprintf("%d times %s at once: one of them answered %d", n, request(0), answer.Status),
-			Expected: "a success for each of them",
+			Expected: expected,
 			Why:      "There is a connection for each of them.",
 		})
 	}
