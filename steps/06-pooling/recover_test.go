@@ -91,9 +91,26 @@ func TestCutOrderKeepsTheBooks(t *testing.T) {
 		before, after := orderCut(t, app, token, k, "before"), orderCut(t, app, token, k, "after")
 		if !before && !after {
 			require.Greater(t, k, 2, "an order takes a few statements")
-			return
+			break
 		}
 	}
+	requireDoubtOfAFrozenServer(t)
+}
+
+// requireDoubtOfAFrozenServer freezes PostgreSQL once it has done the COMMIT of an order, and before
+// it says so.
+func requireDoubtOfAFrozenServer(t *testing.T) {
+	t.Helper()
+	app := lab.Start(t, maxConns(4), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	gate := app.Postgres.HoldReply(lab.Verb("COMMIT"))
+	defer gate.Open()
+	pending := app.Begin(lab.OrderOf(lab.OnSale, 1).As(token))
+	reached := lab.Within(patience, func() bool { return gate.Hits() > 0 })
+	require.True(t, reached, "an order is committed")
+	resume := app.Postgres.Stall()
+	defer resume()
+	requireInDoubt(t, pending.Wait(3*patience), "PostgreSQL was frozen behind the COMMIT of an order, and never answered it")
 }
 
 // orderCut orders a ticket, cuts the connection before or after its k-th statement,
@@ -233,15 +250,20 @@ func TestServerWithoutRoomIsUnavailable(t *testing.T) {
 func TestClosedPortIsUnavailable(t *testing.T) {
 	lab.Task(t, 4)
 	t.Parallel()
-	address := closedPort(t)
-	app := lab.Start(t, lab.Env("DATABASE_URL=postgres://boxoffice@"+address+"/boxoffice?sslmode=disable"), lab.Env(hasty), lab.Workers(0))
-	requests := []*lab.Request{
-		lab.GET("/events"),
-		lab.GET("/events/1"),
-		lab.POST("/users", lab.Body{"email": "new@example.com", "password": "a long pass phrase"}),
+	for _, absent := range []struct{ address, is string }{
+		{closedPort(t), "a port at which nobody listens, as while PostgreSQL is stopped"},
+		{"database.invalid:5432", "a name that nobody has, as while it moves to another server"},
+		{"255.255.255.255:5432", "an address to which no way leads, as while a network is mended"},
+	} {
+		app := lab.Start(t, lab.Env("DATABASE_URL=postgres://boxoffice@"+absent.address+"/boxoffice?sslmode=disable"), lab.Env(hasty), lab.Workers(0))
+		requests := []*lab.Request{
+			lab.GET("/events"),
+			lab.GET("/events/1"),
+			lab.POST("/users", lab.Body{"email": "new@example.com", "password": "a long pass phrase"}),
+		}
+		pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
+		requireGivenUp(t, pending, requests, "DATABASE_URL leads to "+absent.is, whyUnavailable)
 	}
-	pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
-	requireGivenUp(t, pending, requests, "DATABASE_URL leads to a port at which nobody listens, as while PostgreSQL is stopped", whyUnavailable)
 }
 
 // closedPort returns an address that nobody listens on, and nobody takes before the
