@@ -19,13 +19,18 @@ func TestCutConnectionsAreReplaced(t *testing.T) {
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
-	for i := range 3 {
+	for i, request := range []func(i int) *lab.Request{
+		me(token),
+		func(int) *lab.Request { return lab.GET("/me/orders").As(token) },
+		func(i int) *lab.Request { return lab.GET("/events?limit=%d", 1+i) },
+		func(i int) *lab.Request { return lab.GET("/events/%d", 1+i) },
+	} {
 		wave(t, app, conns, conns, me(token), fmt.Sprintf("after %d cuts", i))
 		before := app.Postgres.Stats()
 		app.Postgres.CutAll()
 		lab.Within(patience, func() bool { return app.Postgres.Stats().Open == 0 })
 		for range 2 {
-			wave(t, app, conns, conns, me(token), "after all connections were cut")
+			wave(t, app, conns, conns, request, fmt.Sprintf("after all connections were cut, for %s", request(0)))
 		}
 		opened := app.Postgres.Stats().Since(before).Connections
 		lab.Require(t, opened <= conns, lab.Finding{
