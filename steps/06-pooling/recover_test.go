@@ -92,6 +92,7 @@ func TestCutOrderKeepsTheBooks(t *testing.T) {
 	app := lab.Start(t, maxConns(4), lab.Env("REQUEST_TIMEOUT=5s"))
 	token := app.LogIn(lab.Buyer)
 	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
+	frozen := orderOfAFrozenServer(t)
 	for k := 1; ; k++ {
 		before, after := orderCut(t, app, token, k, "before"), orderCut(t, app, token, k, "after")
 		if !before && !after {
@@ -99,23 +100,22 @@ func TestCutOrderKeepsTheBooks(t *testing.T) {
 			break
 		}
 	}
-	requireDoubtOfAFrozenServer(t)
+	requireInDoubt(t, frozen.Wait(3*patience), "PostgreSQL was frozen behind the COMMIT of an order, and never answered it")
 }
 
-// requireDoubtOfAFrozenServer freezes PostgreSQL once it has done the COMMIT of an order, and before
-// it says so.
-func requireDoubtOfAFrozenServer(t *testing.T) {
+// orderOfAFrozenServer is an order to another API. Its PostgreSQL is frozen once it has done the COMMIT,
+// and before it says so.
+func orderOfAFrozenServer(t *testing.T) *lab.Pending {
 	t.Helper()
 	app := lab.Start(t, maxConns(4), lab.Env(hasty))
 	token := app.LogIn(lab.Buyer)
 	gate := app.Postgres.HoldReply(lab.Verb("COMMIT"))
-	defer gate.Open()
+	t.Cleanup(gate.Open)
 	pending := app.Begin(lab.OrderOf(lab.OnSale, 1).As(token))
 	reached := lab.Within(patience, func() bool { return gate.Hits() > 0 })
 	require.True(t, reached, "an order is committed")
-	resume := app.Postgres.Stall()
-	defer resume()
-	requireInDoubt(t, pending.Wait(3*patience), "PostgreSQL was frozen behind the COMMIT of an order, and never answered it")
+	t.Cleanup(app.Postgres.Stall())
+	return pending
 }
 
 // orderCut orders a ticket, cuts the connection before or after its k-th statement,
