@@ -318,14 +318,12 @@ func TestLeaverCancelsTheQuery(t *testing.T) {
 		match   lab.Match
 	}{
 		{lab.GET("/me").As(token), lab.Touches("users")},
-		{lab.GET("/me/orders").As(token), lab.Touches("orders")},
+		{lab.GET("/me/orders").As(token), lab.Work},
 		{lab.GET("/orders/1").As(token), lab.Touches("orders")},
 		{lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), lab.Body{"price_cents": 1}).As(organiser), lab.Writes("events")},
 		{lab.POST("/users", lab.Body{"email": "new@example.com", "password": "a long pass phrase"}), lab.Writes("users")},
 		{lab.POST("/sessions", lab.Body{"email": lab.OtherBuyer.Email, "password": lab.OtherBuyer.Password}), lab.Touches("users")},
 		{lab.OrderOf(lab.OnSale, 1).As(token), inTransaction},
-		{lab.GET("/events?limit=2"), lab.Work},
-		{lab.GET("/events/%d", lab.OnSale.ID), lab.Work},
 	} {
 		for k := 1; k <= 4; k++ { // a list may have as many statements as it has rows
 			gate := app.Postgres.Hold(nth(k, c.match))
