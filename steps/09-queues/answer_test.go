@@ -185,11 +185,20 @@ func TestEachOrderHasItsOwnMail(t *testing.T) {
 	stop()
 
 	// One of the workers hangs, and then the other one.
-	for i, frozen := range app.Workers {
-		frozen.Signal(syscall.SIGSTOP)
-		sell(app, lab.OrderOf(lab.OnSale, 1).As(tokens[1]))
-		arrived := lab.Within(patience, func() bool { return len(app.Mail.Inbox(people[1].Email)) > orders/2+i })
-		frozen.Signal(syscall.SIGCONT)
+	for _, frozen := range app.Workers {
+		arrived := false
+		for range 2 { // once, the job may be the answer to what it had asked for before it was frozen
+			before := len(app.Mail.Inbox(people[1].Email))
+			comes := func() bool { return len(app.Mail.Inbox(people[1].Email)) > before }
+			frozen.Signal(syscall.SIGSTOP)
+			sell(app, lab.OrderOf(lab.OnSale, 1).As(tokens[1]))
+			arrived = lab.Within(patience, comes)
+			frozen.Signal(syscall.SIGCONT)
+			if arrived {
+				break
+			}
+			lab.Within(patience, comes)
+		}
 		lab.Require(t, arrived, lab.Finding{
 			Measured: fmt.Sprintf("of two workers that have nothing to do, one was frozen (SIGSTOP); then a ticket was sold, and within %v no mail came", patience),
 			Expected: "the mail, by the other worker",
