@@ -107,18 +107,19 @@ SELECT i AS id,
   4 + pg_temp.pick(i, 24, 3) * pg_temp.pick(i, 25, 2) + pg_temp.pick(i, 32, 2) AS paragraphs
 FROM names, generate_series(1, 20000) i;
 
--- Shows begin at one of five usual times, so that many share theirs.
+-- Shows begin at one of five usual times, so that many share theirs. None begins today or
+-- tomorrow: what is still to come is the same at each hour, and past midnight.
 INSERT INTO events (id, venue_id, title, description, starts_at, price_cents, remaining, created_at)
 OVERRIDING SYSTEM VALUE
 SELECT b.id, 2 + pg_temp.pick(b.id, 26, 499), b.act || ': ' || b.kind,
   d.description,
-  current_setting('boxoffice.today')::date + (pg_temp.pick(b.id, 27, 395) - 30) * interval '1 day'
+  current_setting('boxoffice.today')::date + (d.day + CASE WHEN d.day < 0 THEN 0 ELSE 2 END) * interval '1 day'
     + (ARRAY[interval '15 h', '19 h', '19 h 30 min', '20 h', '20 h 30 min'])[1 + pg_temp.pick(b.id, 28, 5)],
   1500 + 50 * pg_temp.pick(b.id, 29, 471),
   CASE WHEN pg_temp.pick(b.id, 30, 25) = 0 THEN 0 ELSE pg_temp.pick(b.id, 31, 2001) END,
   current_setting('boxoffice.today')::date - interval '90 days' + b.id * interval '6 minutes'
 FROM billing b JOIN (
-  SELECT b.id, string_agg(replace(p.body, '{act}', b.act), E'\n\n' ORDER BY k) AS description
+  SELECT b.id, pg_temp.pick(b.id, 27, 395) - 30 AS day, string_agg(replace(p.body, '{act}', b.act), E'\n\n' ORDER BY k) AS description
   FROM billing b
   CROSS JOIN generate_series(1, 7) k
   JOIN paragraphs p ON p.n = (pg_temp.pick(b.id, 33, 400) + k * 67) % 400

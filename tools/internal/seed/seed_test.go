@@ -130,6 +130,8 @@ func TestSeed(t *testing.T) {
 	require.LessOrEqual(t, one[int](t, db, "SELECT max(octet_length(description)) FROM events"), 4096)
 	require.Zero(t, one[int](t, db, "SELECT count(*) FROM events WHERE price_cents NOT BETWEEN 1500 AND 25000 OR remaining NOT BETWEEN 0 AND 2000"))
 	require.Greater(t, one[int](t, db, "SELECT max(n) FROM (SELECT count(*) n FROM events GROUP BY starts_at) s"), 10)
+	require.Zero(t, one[int](t, db, "SELECT count(*) FROM events WHERE starts_at >= $1::date AND starts_at < $1::date + 2", began.UTC().Format(time.DateOnly)),
+		"what is to come is the same at each hour of the day, and past midnight")
 	size := one[int](t, db, "SELECT pg_database_size(current_database()) >> 20")
 	t.Logf("size %d MB, description %d bytes on average, %d distinct titles", size,
 		one[int](t, db, "SELECT avg(octet_length(description))::int FROM events"), one[int](t, db, "SELECT count(DISTINCT title) FROM events"))

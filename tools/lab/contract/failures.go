@@ -107,6 +107,9 @@ func questions(t *testing.T, app *lab.App, buyer, organiser string) []*question 
 	app.Do(lab.GET("/events?limit=100")).Expect(http.StatusOK, "Anybody may see what is on.").JSON(&all)
 	require.Len(t, all.Events, 100)
 	event := func(n int) Event { return all.Events[n%len(all.Events)] }
+	onSale := slices.DeleteFunc(slices.Clone(all.Events), func(e Event) bool { return e.Remaining == 0 })
+	require.NotEmpty(t, onSale)
+	buyable := func(n int) Event { return onSale[n%len(onSale)] }
 	email := func(n int) string { return fmt.Sprintf("failure-%d@example.com", n) }
 	return []*question{
 		{ask: func(n int) *lab.Request { return lab.GET("/events?q=%s", url.QueryEscape(event(n).Title)) }, wrong: func(n int, a *lab.Response) string {
@@ -167,12 +170,12 @@ func questions(t *testing.T, app *lab.App, buyer, organiser string) []*question 
 			return ""
 		}},
 		{ask: func(n int) *lab.Request {
-			return lab.POST(fmt.Sprintf("/events/%d/orders", event(n).ID), lab.Body{"quantity": 1}).As(buyer)
+			return lab.POST(fmt.Sprintf("/events/%d/orders", buyable(n).ID), lab.Body{"quantity": 1}).As(buyer)
 		}, wrong: func(n int, a *lab.Response) string {
 			var order Order
 			a.JSON(&order)
 			var rows int
-			require.NoError(t, app.DB().QueryRow(`SELECT count(*) FROM orders WHERE id = $1 AND event_id = $2`, order.ID, event(n).ID).Scan(&rows))
+			require.NoError(t, app.DB().QueryRow(`SELECT count(*) FROM orders WHERE id = $1 AND event_id = $2`, order.ID, buyable(n).ID).Scan(&rows))
 			if rows != 1 {
 				return fmt.Sprintf("%d, and there is no order %d", a.Status, order.ID)
 			}
