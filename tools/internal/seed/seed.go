@@ -14,6 +14,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -42,6 +43,11 @@ const (
 	keptTemplates  = 4
 )
 
+// KnownTemplate is the variable with the path of a file that names the template of whoever has it in
+// their environment: the first writes it, and the others need not migrate to learn the name. It is for
+// many processes that are known to migrate alike, such as those of answers that leave the schema as it is.
+const KnownTemplate = "BOXOFFICE_KNOWN_TEMPLATE"
+
 // Template returns the name of a database that has the schema migrate makes and
 // the course's data. It is made once for each schema: processes that ask at the
 // same time wait for the first. Nobody is connected to it.
@@ -52,6 +58,14 @@ func Template(ctx context.Context, pg *postgres.Server, migrate func(ctx context
 	o, err := ownerOf(ctx, pg)
 	if err != nil {
 		return "", err
+	}
+	known := os.Getenv(KnownTemplate)
+	if known != "" {
+		if name, _ := os.ReadFile(known); len(name) > 0 {
+			if there, err := o.use(ctx, string(name)); there || err != nil {
+				return string(name), err
+			}
+		}
 	}
 	scratch, err := o.create(ctx, "")
 	if err != nil {
@@ -70,7 +84,28 @@ func Template(ctx context.Context, pg *postgres.Server, migrate func(ctx context
 	if err := o.build(ctx, name, scratch, today, progress); err != nil {
 		return "", err
 	}
+	if known != "" {
+		if err := os.WriteFile(known, []byte(name), 0o644); err != nil {
+			return "", fmt.Errorf("note the name of the template: %w", err)
+		}
+	}
 	return name, nil
+}
+
+// use holds a template for as long as this process lives, and reports whether it is there.
+func (o *owner) use(ctx context.Context, name string) (there bool, err error) {
+	lock, err := o.lockTemplate(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	defer lock.release()
+	if err := o.hold(ctx, name); err != nil {
+		return false, err
+	}
+	if there, err = o.exists(ctx, name); there && err == nil {
+		err = o.used(ctx, name)
+	}
+	return there, err
 }
 
 // build makes the template out of the migrated scratch database, unless it is there.

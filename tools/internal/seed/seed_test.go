@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -320,6 +321,29 @@ func TestUnusedTemplatesAreForgotten(t *testing.T) {
 	require.NotContains(t, names(), old)
 	require.Contains(t, names(), held)
 	require.NoError(t, o.drop(t.Context(), held))
+}
+
+func TestKnownTemplateNeedsNoMigration(t *testing.T) {
+	pg := server(t)
+	t.Setenv(KnownTemplate, filepath.Join(t.TempDir(), "template"))
+	migrations := 0
+	counted := func(ctx context.Context, url string) error {
+		migrations++
+		return migrate(schema)(ctx, url)
+	}
+	first, err := Template(t.Context(), pg, counted, nil)
+	require.NoError(t, err)
+	second, err := Template(t.Context(), pg, counted, nil)
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Equal(t, 1, migrations)
+
+	// One that is gone since is made again.
+	require.NoError(t, os.WriteFile(os.Getenv(KnownTemplate), []byte(templatePrefix+"0000000000000000"), 0o644))
+	third, err := Template(t.Context(), pg, counted, nil)
+	require.NoError(t, err)
+	require.Equal(t, first, third)
+	require.Equal(t, 2, migrations)
 }
 
 func TestUnchangedDatabasesAreUsedAgain(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"example.com/boxoffice/tools/internal/command"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/runner"
+	"example.com/boxoffice/tools/internal/seed"
 )
 
 // trial is a job's look at one answer.
@@ -125,6 +127,20 @@ func (r *round) apply(ctx context.Context, a *trial) (*applied, error) {
 	return done, nil
 }
 
+// migrates matches files in which an answer could make another schema than its solution:
+// migrations, what runs them, and the program with its configuration.
+var migrates = regexp.MustCompile(`migrat|\.sql$|^(main|config)\.go$`)
+
+// migratesAlike reports whether an answer leaves what makes the schema as it is.
+func (a *applied) migratesAlike() bool {
+	for name := range a.overlay {
+		if dir, file := filepath.Split(name); migrates.MatchString(file) || migrates.MatchString(filepath.Base(dir)) {
+			return false
+		}
+	}
+	return true
+}
+
 // nestedOverlay makes go commands that a test runs itself, such as step 02's go list,
 // see the overlay too: they read GOFLAGS.
 func nestedOverlay(dir string, overlay map[string]string) (env []string, err error) {
@@ -155,9 +171,9 @@ func (w *work) judgeAlone(a *trial, done *applied) {
 	a.judge(w, done.Answer, o)
 }
 
-// mostInBundle is how many answers are built into one test binary: more link hardly
-// longer, but wait longer for one another.
-const mostInBundle = 32
+// mostInBundle is how many answers are built into one test binary: more link hardly longer,
+// but need more memory for it.
+const mostInBundle = 100
 
 // bundle adds to the queue what looks at the answers to one step: those that can be are
 // built together, many at a time.
@@ -308,6 +324,9 @@ func (t *tally) addBundled(ctx context.Context, q *queue, m member, b *bundle.Bu
 			}
 			defer os.Remove(binary)
 			o := runner.Options{Step: j.trial.step, Solution: true, Binary: binary, Env: m.applied.env}
+			if m.applied.migratesAlike() {
+				o.Env = append(o.Env, seed.KnownTemplate+"="+filepath.Join(t.scratch.dir, j.trial.step.Name+".template"))
+			}
 			if m.applied.inPlace {
 				o.Dir = m.applied.dir
 			}
