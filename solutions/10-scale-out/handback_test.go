@@ -99,6 +99,20 @@ func TestWorkerHandsItsJobBack(t *testing.T) {
 	expectOneMail(t, app, "the mail server didn't answer within SHUTDOWN_TIMEOUT=4s, the worker left, and another one started (JOB_TIMEOUT=5m, JOB_BACKOFF=1h, JOB_ATTEMPTS=1)")
 }
 
+func TestWorkerLeavesBeforeItHasBegun(t *testing.T) {
+	t.Parallel()
+	lab.Task(t, 1)
+	app := lab.Start(t, lab.Workers(0))
+	goOn := app.WorkerPostgres.Stall()
+	leaves := askToLeave(app.StartWorker())
+	select { // it may leave at once, or when it has heard of the database
+	case <-leaves.done:
+	case <-time.After(aMoment):
+	}
+	goOn()
+	leaves.cleanly(t)
+}
+
 // A database that is frozen keeps its connections open, and says nothing.
 func TestFrozenDatabaseDoesNotKeepTheWorker(t *testing.T) {
 	t.Parallel()

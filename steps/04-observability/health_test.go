@@ -53,6 +53,13 @@ func TestReadyzSaysNoWhileTheDatabaseHangs(t *testing.T) {
 	requireNotReady(t, app, "hangs")
 	resume()
 	requireReady(t, app, "once the database answers again", 2*patience)
+
+	// A proxy before the database, such as PgBouncer, greets by itself.
+	gate := app.Postgres.Hold(lab.Any)
+	defer gate.Open()
+	requireNotReady(t, app, "takes connections, and answers no statement")
+	gate.Open()
+	requireReady(t, app, "once the database answers statements again", 2*patience)
 }
 
 func TestReadyzSaysNoWhileTheDatabaseIsGone(t *testing.T) {

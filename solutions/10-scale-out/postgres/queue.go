@@ -121,7 +121,10 @@ func (s *Store) Work(ctx context.Context, service *boxoffice.Service, options Wo
 	if err != nil {
 		return fmt.Errorf("make a worker: %w", err)
 	}
-	if err := client.Start(ctx); err != nil {
+	switch err := client.Start(ctx); {
+	case err != nil && ctx.Err() != nil:
+		return nil // it is to leave before it has begun
+	case err != nil:
 		return fmt.Errorf("start the worker: %w", err)
 	}
 	<-client.Stopped()

@@ -20,6 +20,7 @@ import (
 // Store is a [boxoffice.Store].
 type Store struct {
 	connector driver.Connector
+	checks    *sql.DB // one connection at a time, for Ping alone
 	slowQuery time.Duration
 }
 
@@ -37,7 +38,8 @@ func Open(databaseURL string, slowQuery time.Duration, registry prometheus.Regis
 		Name: "db_connections_opened_total",
 		Help: "Connections opened to PostgreSQL.",
 	})
-	return &Store{connector: &counted{connector, opened}, slowQuery: slowQuery}, nil
+	counting := &counted{connector, opened}
+	return &Store{connector: counting, checks: openChecks(counting), slowQuery: slowQuery}, nil
 }
 
 // connectTimeout is how long opening a connection may take at most, whoever waits.
@@ -51,40 +53,8 @@ func newConnector(databaseURL string) (driver.Connector, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = connectTimeout
 	}
-	connector, err := pq.NewConnectorConfig(cfg)
-	return punctual{connector}, err
+	return pq.NewConnectorConfig(cfg)
 }
-
-// region punctual
-
-// punctual returns from Connect when the context ends. lib/pq by itself watches the
-// context while it dials, but not while it waits for the server's greeting.
-type punctual struct{ driver.Connector }
-
-func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
-	type result struct {
-		conn driver.Conn
-		err  error
-	}
-	results := make(chan result, 1)
-	go func() {
-		conn, err := p.Connector.Connect(ctx)
-		results <- result{conn, err}
-	}()
-	select {
-	case r := <-results:
-		return r.conn, r.err
-	case <-ctx.Done():
-		go func() { // connectTimeout bounds how long this waits
-			if r := <-results; r.err == nil {
-				_ = r.conn.Close()
-			}
-		}()
-		return nil, ctx.Err()
-	}
-}
-
-// endregion
 
 // counted counts the connections that a connector opens.
 type counted struct {
@@ -100,14 +70,31 @@ func (c *counted) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-// Ping returns why the database doesn't answer, or nil.
+// region Ping
+
+// Ping returns why the database doesn't answer, or nil. It returns as soon as the
+// context ends, since a frozen database would not let the driver go.
 func (s *Store) Ping(ctx context.Context) error {
-	db, err := s.connect(ctx)
-	if err != nil {
+	answer := make(chan error, 1)
+	go func() { answer <- s.checks.PingContext(ctx) }()
+	select {
+	case err := <-answer:
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return db.Close()
 }
+
+// openChecks returns what opens a connection for each Ping, and closes it after that.
+// While one waits for a frozen database, the next open none.
+func openChecks(connector driver.Connector) *sql.DB {
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(0)
+	return db
+}
+
+// endregion
 
 // errURL is all that is said of a URL that can't be read: what lib/pq says of it has
 // pieces of the password in it.
