@@ -351,6 +351,31 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 			Why:      "encoding/json puts U+FFFD, a question mark in a diamond, in the place of what it can't read, and says nothing. The title that you have sold tickets for is gone.",
 		})
 	}
+	for _, password := range []string{"\xfcbermut und mehr", "\xe4\xf6\xfc\xe4\xf6\xfc\xe4\xf6", `\ud83c\ud83c\ud83c`} {
+		body := `{"email":"` + letters(8) + `@example.com","password":"` + password + `"}`
+		answer := app.Do(lab.POST("/users", body).Header("Content-Type", "application/json"))
+		lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
+			Measured: fmt.Sprintf("POST /users with a password that isn't UTF-8, %q, answered %d: %s", password, answer.Status, excerpt(answer.Body)),
+			Expected: "400",
+			Why:      "encoding/json puts U+FFFD in the place of each byte that it can't read. All passwords of eight such bytes are one and the same, and whoever tries eight others gets in.",
+		})
+	}
+}
+
+func TestQueryThatCannotBeReadIsRefused(t *testing.T) {
+	lab.Task(t, 2)
+	t.Parallel()
+	app := lab.Start(t)
+	for _, query := range []string{"city=100%", "q=%zz", "limit=5;sort=price_cents", "sort=price_cents&limit=%5"} {
+		answer := app.Do(lab.GET("/events?%s", query))
+		lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
+			Measured: fmt.Sprintf("GET /events?%s answered %d: %s", query, answer.Status, excerpt(answer.Body)),
+			Expected: "400: the query has a % that stands before no two hexadecimal digits, or a semicolon between its parts",
+			Why:      "c.Query leaves out what it can't read. Whoever filters by it gets the list of everything, and believes it.",
+			Try:      answer.Curl(),
+		})
+	}
+	app.Do(lab.GET("/events?q=50%%25")).Expect(http.StatusOK, "A percent sign that is written as it has to be is a percent sign.")
 }
 
 // letters is text that can't be compressed.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -58,6 +59,10 @@ func (a *api) listEvents(c *gin.Context) error {
 // eventFilter reads the query, and checks it: its error names all that is wrong. The
 // cursor is the number of events on the pages before.
 func eventFilter(c *gin.Context) (boxoffice.EventFilter, error) {
+	// c.Query leaves out what it can't read. The list would not be what was asked for.
+	if _, err := url.ParseQuery(c.Request.URL.RawQuery); err != nil {
+		return boxoffice.EventFilter{}, boxoffice.Invalid("query", "must be NAME=VALUE with & between, and %25 for a percent sign")
+	}
 	limit, limitErr := readNumber(c, "limit", 20)
 	offset, offsetErr := readNumber(c, "cursor", 0)
 	filter := boxoffice.EventFilter{

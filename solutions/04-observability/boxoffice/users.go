@@ -21,8 +21,8 @@ func (s *Service) SignUp(ctx context.Context, email, password string) (User, err
 	email = normalEmail(email)
 	var check checks
 	check.that(isAddress(email), "email", "must be an e-mail address")
-	check.that(len(password) >= minPassword && len(password) <= maxPassword, "password",
-		fmt.Sprintf("must have from %d to %d bytes", minPassword, maxPassword))
+	check.that(isText(password) && len(password) >= minPassword && len(password) <= maxPassword, "password",
+		fmt.Sprintf("must be text of %d to %d bytes", minPassword, maxPassword))
 	if err := check.err(); err != nil {
 		return User{}, err
 	}

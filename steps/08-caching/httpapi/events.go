@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -58,6 +59,10 @@ func (a *api) listEvents(c *gin.Context) error {
 
 // eventFilter reads the query, and checks it: its error names all that is wrong.
 func eventFilter(c *gin.Context) (boxoffice.EventFilter, error) {
+	// c.Query leaves out what it can't read. The list would not be what was asked for.
+	if _, err := url.ParseQuery(c.Request.URL.RawQuery); err != nil {
+		return boxoffice.EventFilter{}, boxoffice.Invalid("query", "must be NAME=VALUE with & between, and %25 for a percent sign")
+	}
 	limit, limitErr := readNumber(c, "limit", 20)
 	after, cursorErr := readCursor(c.Query("cursor"))
 	filter := boxoffice.EventFilter{
