@@ -242,3 +242,30 @@ func leave(t *testing.T, app *lab.App, r *lab.Request, match lab.Match) {
 	pending.Leave()
 	<-pending.Done()
 }
+
+// A server that greets nobody is where a pool loses count: it may open another connection as
+// soon as nobody waits for the first.
+func TestGivenUpConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
+	const conns, waves = 3, 4
+	app := lab.Start(t, maxConns(conns), lab.Env("REQUEST_TIMEOUT=1m"))
+	token := app.LogIn(lab.Buyer)
+	app.Postgres.CutAll()
+	defer app.Postgres.Stall()()
+	for range waves {
+		before := app.Postgres.Stats()
+		visitors := app.BeginAll(conns, me(token))
+		came := lab.Within(patience, func() bool { return app.Postgres.Stats().Since(before).Connections >= conns })
+		require.True(t, came, "each visitor waits for a connection to a server that says nothing")
+		for _, v := range visitors {
+			v.Leave()
+		}
+	}
+	few := lab.Within(patience, func() bool { return app.Postgres.Stats().Open <= conns })
+	lab.Require(t, few, lab.Finding{
+		Measured: fmt.Sprintf("PostgreSQL takes connections and says nothing. %d times, %d visitors came and left again; %d connections are still open, with DB_MAX_CONNS=%d",
+			waves, conns, app.Postgres.Stats().Open, conns),
+		Expected: fmt.Sprintf("%d at most: whoever leaves takes along the connection that was being opened for them", conns),
+		Why:      "The pool doesn't count what it no longer waits for. The server that comes back finds all of them before its door, and the limit that you worked out isn't one.",
+	})
+}

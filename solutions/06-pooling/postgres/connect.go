@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/lib/pq"
@@ -40,30 +41,49 @@ func newConnector(databaseURL string, options Options) (driver.Connector, error)
 
 // region punctual
 
-// punctual returns from Connect when the context ends. lib/pq by itself watches the
+// punctual returns from Connect when the context ends, and leaves no connection behind:
+// the pool doesn't count one that nobody waits for any more. lib/pq by itself watches the
 // context while it dials, but not while it waits for the server's greeting.
 type punctual struct{ driver.Connector }
 
 func (p punctual) Connect(ctx context.Context) (driver.Conn, error) {
-	type result struct {
-		conn driver.Conn
-		err  error
-	}
-	results := make(chan result, 1)
-	go func() {
-		conn, err := p.Connector.Connect(ctx)
-		results <- result{conn, err}
-	}()
-	select {
-	case r := <-results:
-		return r.conn, r.err
-	case <-ctx.Done():
-		go func() { // connectTimeout bounds how long this waits
-			if r := <-results; r.err == nil {
-				_ = r.conn.Close()
-			}
-		}()
+	o := &opening{}
+	stop := context.AfterFunc(ctx, o.giveUp)
+	conn, err := p.Connector.Connect(context.WithValue(ctx, openingKey{}, o))
+	if !stop() { // the context has ended
+		if err == nil {
+			_ = conn.Close()
+		}
 		return nil, ctx.Err()
+	}
+	return conn, err
+}
+
+// opening is a connection that is being opened for a context.
+type opening struct {
+	mu      sync.Mutex
+	conn    net.Conn // nil before it is dialed
+	givenUp bool
+}
+
+// openingKey is what dialer finds an opening under in the context.
+type openingKey struct{}
+
+func (o *opening) dialed(conn net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.conn = conn
+	if o.givenUp {
+		_ = conn.Close()
+	}
+}
+
+func (o *opening) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.givenUp = true
+	if o.conn != nil {
+		_ = o.conn.Close()
 	}
 }
 
@@ -85,7 +105,10 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	return &impatient{conn, d.silence}, nil
+	if o, ok := ctx.Value(openingKey{}).(*opening); ok {
+		o.dialed(conn)
+	}
+	return &impatient{Conn: conn, silence: d.silence}, nil
 }
 
 // Dial and DialTimeout make it a pq.Dialer.
@@ -104,10 +127,21 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 type impatient struct {
 	net.Conn
 	silence time.Duration
+	until   time.Time // by when it has to be open; zero once it is
+}
+
+// SetDeadline is how lib/pq says by when a connection has to be open, and that it is.
+func (c *impatient) SetDeadline(t time.Time) error {
+	c.until = t
+	return c.Conn.SetDeadline(t)
 }
 
 func (c *impatient) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+	deadline := time.Now().Add(c.silence)
+	if !c.until.IsZero() && c.until.Before(deadline) {
+		deadline = c.until
+	}
+	if err := c.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)

@@ -36,8 +36,8 @@ var statuses = []struct {
 	{boxoffice.ErrUnauthenticated, http.StatusUnauthorized},
 	{boxoffice.ErrBadCredentials, http.StatusUnauthorized},
 	{boxoffice.ErrLocked, http.StatusTooManyRequests},
-	{boxoffice.ErrUnavailable, http.StatusServiceUnavailable},
 	{boxoffice.ErrInDoubt, http.StatusInternalServerError}, // after a 503, clients ask again by themselves
+	{boxoffice.ErrUnavailable, http.StatusServiceUnavailable},
 	{boxoffice.ErrForbidden, http.StatusForbidden},
 	{boxoffice.ErrNotFound, http.StatusNotFound},
 	{boxoffice.ErrEmailTaken, http.StatusConflict},
