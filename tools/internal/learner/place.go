@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/patch"
 )
@@ -50,7 +50,7 @@ func spotsOf(s *course.Step, test string) map[spot]int {
 		if err != nil || !strings.Contains(string(src), "Caught-by: "+test+"\n") {
 			continue
 		}
-		if a, err := answer.Parse(path, src); err != nil || a.CaughtBy != test {
+		if a, err := answers.Parse(path, src); err != nil || a.CaughtBy != test {
 			continue
 		}
 		for changed := range changedIn(s.SolutionDir, string(src)) {

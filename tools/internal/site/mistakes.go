@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation/score"
 	"example.com/boxoffice/tools/internal/patch"
 	"example.com/boxoffice/tools/internal/site/content"
 	"example.com/boxoffice/tools/internal/site/draw"
@@ -78,8 +78,8 @@ func (s *Site) solution(step *course.Step) (map[string][]byte, error) {
 }
 
 // answer reads an answer, applies it and adds it to the search; nil when it can't be.
-func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answer.Answer, AnswerView) {
-	fail := func(err error) (*answer.Answer, AnswerView) {
+func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answers.Answer, AnswerView) {
+	fail := func(err error) (*answers.Answer, AnswerView) {
 		b.findings = append(b.findings, content.Finding{File: s.rel(file), What: err.Error()})
 		return nil, AnswerView{}
 	}
@@ -87,7 +87,7 @@ func (b *build) answer(s *Site, file string, solution map[string][]byte) (*answe
 	if err != nil {
 		return fail(err)
 	}
-	a, err := answer.Parse(file, src)
+	a, err := answers.Parse(file, src)
 	if err != nil {
 		return fail(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation/score"
 	"example.com/boxoffice/tools/internal/site/content"
 	"example.com/boxoffice/tools/internal/site/draw"
 )

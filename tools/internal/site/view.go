@@ -3,7 +3,7 @@ package site
 import (
 	"html/template"
 
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation/score"
 	"example.com/boxoffice/tools/internal/site/draw"
 )
 

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/filewatch"
 	"example.com/boxoffice/tools/internal/learner"
@@ -94,13 +94,13 @@ func Break(ctx context.Context, s *course.Step) (*Broken, error) {
 
 // mistake is the first wrong answer to the first task that changes Go files alone; one that its
 // first test catches comes before others.
-func mistake(s *course.Step) (wrong *answer.Answer, file string, err error) {
+func mistake(s *course.Step) (wrong *answers.Answer, file string, err error) {
 	paths, err := filepath.Glob(filepath.Join(s.SolutionDir, "wrong-answers", "*.patch"))
 	if err != nil {
 		return nil, "", err
 	}
 	for _, path := range paths {
-		a, err := answer.Read(path)
+		a, err := answers.Read(path)
 		if err != nil {
 			return nil, "", fmt.Errorf("read %s: %w", path, err)
 		}

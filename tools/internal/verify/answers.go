@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/bundle"
 	"example.com/boxoffice/tools/internal/command"
 	"example.com/boxoffice/tools/internal/course"
@@ -22,7 +22,7 @@ import (
 type trial struct {
 	step  *course.Step
 	path  string // of the patch
-	judge func(*work, *answer.Answer, runner.Options)
+	judge func(*work, *answers.Answer, runner.Options)
 }
 
 // name is the patch's file name without its ending.
@@ -47,7 +47,7 @@ func wrongAnswers(r *round) []job { return r.eachPatch(wrongFolder, wrong) }
 // rightAnswers makes a job of each patch in right-answers.
 func rightAnswers(r *round) []job { return r.eachPatch(rightFolder, right) }
 
-func (r *round) eachPatch(folder string, judge func(*work, *answer.Answer, runner.Options)) []job {
+func (r *round) eachPatch(folder string, judge func(*work, *answers.Answer, runner.Options)) []job {
 	var jobs []job
 	for _, s := range r.steps {
 		paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
@@ -98,7 +98,7 @@ const (
 
 // applied is an answer that is laid over a copy of its solution.
 type applied struct {
-	*answer.Answer
+	*answers.Answer
 	dir     string // the copy
 	overlay map[string]string
 	inPlace bool // tests have to run in the copy
@@ -108,7 +108,7 @@ type applied struct {
 
 // apply reads a patch and lays it over a copy of the solution.
 func (r *round) apply(ctx context.Context, a *trial) (*applied, error) {
-	read, err := answer.Read(a.path)
+	read, err := answers.Read(a.path)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (r *round) apply(ctx context.Context, a *trial) (*applied, error) {
 		return nil, err
 	}
 	done := &applied{Answer: read, dir: dir, remove: remove}
-	if done.overlay, done.inPlace, err = answer.Overlay(ctx, read, a.step.SolutionDir, dir); err == nil {
+	if done.overlay, done.inPlace, err = answers.Overlay(ctx, read, a.step.SolutionDir, dir); err == nil {
 		done.env, err = nestedOverlay(dir, done.overlay)
 	}
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
 )
 
@@ -442,11 +442,11 @@ func TestOverlayFollowsLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join(f.dir, "solutions", "01-price"), link); err != nil {
 		t.Fatal(err)
 	}
-	a, err := answer.Read(filepath.Join(f.dir, sum))
+	a, err := answers.Read(filepath.Join(f.dir, sum))
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, _, err := answer.Overlay(t.Context(), a, link, t.TempDir())
+	overlay, _, err := answers.Overlay(t.Context(), a, link, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/mutant"
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation"
+	"example.com/boxoffice/tools/internal/mutation/score"
 )
 
 // mutants makes a job of each step: to try its mutants where the round asks for that, else
@@ -80,12 +80,12 @@ func tryMutants(w *work, s *course.Step) {
 		w.add(s.SolutionDir, "%v", err)
 		return
 	}
-	explained, err := mutant.ReadExplained(filepath.Join(s.SolutionDir, score.Explained))
+	explained, err := mutation.ReadExplained(filepath.Join(s.SolutionDir, score.Explained))
 	if err != nil {
 		w.add(filepath.Join(s.SolutionDir, score.Explained), "%v", err)
 		return
 	}
-	came, left, unused := mutant.Count(outcomes, explained)
+	came, left, unused := mutation.Count(outcomes, explained)
 	came.Of, err = score.Hash(s)
 	if err == nil {
 		err = came.Write(s.SolutionDir, time.Now())
@@ -113,8 +113,8 @@ func tryMutants(w *work, s *course.Step) {
 }
 
 // outcomes are the mutants of a step, and what became of each.
-func (w *work) outcomes(s *course.Step, dir string) ([]*mutant.Mutant, []mutant.Outcome, error) {
-	m, err := mutant.Load(w.ctx, s.SolutionDir, s.ModulePath(true))
+func (w *work) outcomes(s *course.Step, dir string) ([]*mutation.Mutant, []mutation.Outcome, error) {
+	m, err := mutation.Load(w.ctx, s.SolutionDir, s.ModulePath(true))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +122,7 @@ func (w *work) outcomes(s *course.Step, dir string) ([]*mutant.Mutant, []mutant.
 	if err != nil || len(list) == 0 {
 		return nil, nil, err
 	}
-	t := &mutant.Trial{Step: s, Module: m, Dir: dir, Jobs: w.trials(), CPU: &w.cpu, Tell: func(done, total int, _ mutant.Outcome) {
+	t := &mutation.Trial{Step: s, Module: m, Dir: dir, Jobs: w.trials(), CPU: &w.cpu, Tell: func(done, total int, _ mutation.Outcome) {
 		w.progress(fmt.Sprintf("%d of %d changes", done, total))
 	}}
 	outcomes, err := t.Run(w.ctx, list)
@@ -145,7 +145,7 @@ func (r *round) survivors(s *course.Step) string {
 
 // keepSurvivors writes what survived, as it has to stand in the list of the explained, with
 // its diff, and below it what became of the others.
-func (w *work) keepSurvivors(s *course.Step, outcomes, left []mutant.Outcome) error {
+func (w *work) keepSurvivors(s *course.Step, outcomes, left []mutation.Outcome) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What survived of the changes to solutions/%s: %d\n\n%s\n# All of them\n\n", s.Name, len(left), inDiffs(left))
 	for _, o := range outcomes {
@@ -158,7 +158,7 @@ func (w *work) keepSurvivors(s *course.Step, outcomes, left []mutant.Outcome) er
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-func inDiffs(list []mutant.Outcome) string {
+func inDiffs(list []mutation.Outcome) string {
 	var b strings.Builder
 	for _, o := range list {
 		fmt.Fprintf(&b, "%s# line %d, %s\n%s\n", o.Identity(), o.Line, o.Fate(), o.Diff())

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"example.com/boxoffice/tools/internal/course"
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation/score"
 )
 
 // tried runs the mutants of the shop.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/runner"
 )
@@ -283,7 +283,7 @@ func realPath(path string) string {
 // right checks that the tests accept an answer of another kind: where the round doesn't run
 // whole suites, those that the step doesn't share with all others. What these say is proven
 // by each solution.
-func right(w *work, a *answer.Answer, o runner.Options) {
+func right(w *work, a *answers.Answer, o runner.Options) {
 	if !w.wholeSuites() {
 		shared, err := promises(o.Step.SolutionDir)
 		if err != nil {
@@ -298,7 +298,7 @@ func right(w *work, a *answer.Answer, o runner.Options) {
 // wrong checks that a wrong answer turns the test that it names red, with the message
 // that it quotes. Where the round runs whole suites, nothing else of another task may be
 // red that the answer doesn't own up to.
-func wrong(w *work, a *answer.Answer, o runner.Options) {
+func wrong(w *work, a *answers.Answer, o runner.Options) {
 	if a.CaughtBy == "" {
 		w.add(a.Path, "there is no Caught-by: line with the test that turns red")
 		return
@@ -329,7 +329,7 @@ func wrong(w *work, a *answer.Answer, o runner.Options) {
 }
 
 // says checks the message of the test that caught a wrong answer.
-func (w *work) says(a *answer.Answer, t runner.Test) {
+func (w *work) says(a *answers.Answer, t runner.Test) {
 	switch {
 	case t.Status == runner.Unfinished:
 		w.add(a.Path, "%s never ended\n%s", t.Name, t.Output)

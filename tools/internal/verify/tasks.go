@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"example.com/boxoffice/tools/internal/answer"
+	"example.com/boxoffice/tools/internal/answers"
 	"example.com/boxoffice/tools/internal/course"
 	"example.com/boxoffice/tools/internal/measurement"
 )
@@ -146,11 +146,11 @@ func (w *work) gaps(dir string) []course.Gap {
 // answers reads the patches of one folder of a solution, "wrong-answers" or
 // "right-answers", in the order of their names. A patch that can't be read is a
 // finding.
-func answers(s *course.Step, folder string, f *findings) []*answer.Answer {
+func readAnswers(s *course.Step, folder string, f *findings) []*answers.Answer {
 	paths, _ := filepath.Glob(filepath.Join(s.SolutionDir, folder, "*.patch"))
-	var list []*answer.Answer
+	var list []*answers.Answer
 	for _, path := range paths {
-		a, err := answer.Read(path)
+		a, err := answers.Read(path)
 		if err != nil {
 			f.add(path, "%v", err)
 			continue
@@ -165,7 +165,7 @@ func answers(s *course.Step, folder string, f *findings) []*answer.Answer {
 func mistakes(w *work, s *course.Step, tests map[string]declaration) {
 	count := map[int]int{}
 	named := map[string]bool{}
-	for _, a := range answers(s, "wrong-answers", w.findings) {
+	for _, a := range readAnswers(s, "wrong-answers", w.findings) {
 		count[a.Task]++
 		named[a.CaughtBy] = true
 		if s.Task(a.Task) == nil {
@@ -190,7 +190,7 @@ func mistakes(w *work, s *course.Step, tests map[string]declaration) {
 			}
 		}
 	}
-	for _, a := range answers(s, "right-answers", w.findings) {
+	for _, a := range readAnswers(s, "right-answers", w.findings) {
 		if a.CaughtBy != "" || a.Task != 0 {
 			w.add(a.Path, "a right answer has no Caught-by: and no Task: line")
 		}

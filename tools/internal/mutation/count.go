@@ -1,6 +1,6 @@
-package mutant
+package mutation
 
-import "example.com/boxoffice/tools/internal/mutant/score"
+import "example.com/boxoffice/tools/internal/mutation/score"
 
 // Count counts outcomes, and finds out which survivors nobody has explained, and which
 // explanations are of nothing.

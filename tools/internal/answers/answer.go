@@ -1,7 +1,7 @@
-// Package answer reads other ways to solve a step than its solution's: patches on the
+// Package answers reads other ways to solve a step than its solution's: patches on the
 // solution, each below a few lines that say what is wrong with it, or what is done
 // differently.
-package answer
+package answers
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-// Package mutant changes the code that a step's learner writes in many small ways, and asks
+// Package mutation changes the code that a step's learner writes in many small ways, and asks
 // the step's tests about each: a change that no test can tell shows what they don't look at.
 //
 // What is changed is the code of the solution that the starter hasn't: whole functions, and
@@ -14,4 +14,4 @@
 //
 // A change that survives either gets a test and a wrong answer, or stands in the step's
 // mutants.txt with the reason why nobody can tell.
-package mutant
+package mutation

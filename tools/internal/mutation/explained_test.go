@@ -1,4 +1,4 @@
-package mutant
+package mutation
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.com/boxoffice/tools/internal/mutant/score"
+	"example.com/boxoffice/tools/internal/mutation/score"
 )
 
 func TestExplanationsAreRead(t *testing.T) {
