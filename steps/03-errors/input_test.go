@@ -341,7 +341,6 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 		lab.GET("/events?q=%%00"), lab.GET("/events?q=The%%00"), lab.GET("/events?q=%%ff%%fe"), lab.GET("/events?city=%%00"), lab.GET("/events?city=Br%%fcnn"),
 		lab.POST("/users", lab.Body{"email": "ann\x00@example.com", "password": "long enough"}),
 		lab.POST("/users", lab.Body{"email": letters(10_000) + "@example.com", "password": "long enough"}),
-		lab.POST("/users", lab.Body{"email": "ben@example.com", "password": "long\x00enough"}),
 		lab.POST("/sessions", lab.Body{"email": "buyer\x00@example.com", "password": lab.Buyer.Password}),
 		lab.PATCH("/events/42", lab.Body{"title": "Moved\x00indoors"}).As(organiser),
 	} {
@@ -363,11 +362,11 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 			Why:      "encoding/json puts U+FFFD, a question mark in a diamond, in the place of what it can't read, and says nothing. The title that you have sold tickets for is gone.",
 		})
 	}
-	for _, password := range []string{"\xfcbermut und mehr", "\xe4\xf6\xfc\xe4\xf6\xfc\xe4\xf6", `\ud83c\ud83c\ud83c`} {
+	for _, password := range []string{"\xfcbermut und mehr", "\xe4\xf6\xfc\xe4\xf6\xfc\xe4\xf6", `\ud83c\ud83c\ud83c`, `long\u0000enough`} {
 		body := `{"email":"` + letters(8) + `@example.com","password":"` + password + `"}`
 		answer := app.Do(lab.POST("/users", body).Header("Content-Type", "application/json"))
 		lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
-			Measured: fmt.Sprintf("POST /users with a password that isn't UTF-8, %q, answered %d: %s", password, answer.Status, excerpt(answer.Body)),
+			Measured: fmt.Sprintf("POST /users with a password that isn't UTF-8 or has a zero byte, %q, answered %d: %s", password, answer.Status, excerpt(answer.Body)),
 			Expected: "400",
 			Why:      "encoding/json puts U+FFFD in the place of each byte that it can't read. All passwords of eight such bytes are one and the same, and whoever tries eight others gets in.",
 		})
