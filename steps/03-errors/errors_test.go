@@ -194,20 +194,21 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 }
 
 // Paths that are nearly one of ours. gin redirects some of them by itself, before any
-// middleware runs.
+// middleware runs, and http.ServeMux others.
 func TestNearlyRightPathsAreAnsweredByUs(t *testing.T) {
 	lab.Task(t, 1)
 	t.Parallel()
 	app := lab.Start(t)
 	for _, request := range []*lab.Request{
 		lab.GET("/events/"), lab.GET("/events/42/"), lab.GET("/me/"), lab.POST("/users/", lab.Body{}), lab.GET("/EVENTS"),
+		lab.GET("//events"), lab.GET("/events//42"), lab.POST("//users", lab.Body{}),
 	} {
 		answer := app.Do(request.Header("X-Forwarded-Prefix", "/elsewhere"))
 		lab.Require(t, answer.Status < 300 || answer.Status >= 400, lab.Finding{
 			Measured: fmt.Sprintf("%s with X-Forwarded-Prefix: /elsewhere was answered %d with Location: %s, as %s",
 				request, answer.Status, answer.Header.Get("Location"), cmp.Or(answer.Header.Get("Content-Type"), "nothing")),
 			Expected: "no redirect: 404 as a problem, or what the path without the mistake answers",
-			Why: "The router answers here in your place, past your middleware: nothing is logged or counted. Whoever writes X-Forwarded-Prefix chooses where it leads, " +
+			Why: "The router answers here in your place, past your middleware: nothing is logged or counted. With gin, whoever writes X-Forwarded-Prefix chooses where it leads, " +
 				"and browsers and caches keep a 301 for good.",
 			Try: answer.Curl(),
 		})
@@ -326,6 +327,15 @@ func TestOurFaultsAreNotTheClients(t *testing.T) {
 		token := app.LogIn(lab.Buyer)
 		app.RefuseWrites(table)
 		requireOurFault(t, app, request(token), "while the database refuses writes to "+table)
+		for code, meaning := range map[string]string{
+			"57014": "a statement that took too long", "22003": "a number out of range", "23503": "a row that another one needs",
+			"23514": "a value that a CHECK forbids", "42501": "a permission that is missing", "40001": "two transactions that met",
+		} {
+			_, err := app.DB().Exec(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				RAISE 'refused by the test' USING ERRCODE = '` + code + `'; END $$`)
+			require.NoError(t, err)
+			requireOurFault(t, app, request(token), fmt.Sprintf("when a write to %s failed with %s, %s", table, code, meaning))
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/boxoffice/tools/lab"
 	"example.com/boxoffice/tools/lab/contract"
 )
@@ -157,7 +159,7 @@ func TestSortIsOneOfTwo(t *testing.T) {
 	app := lab.Start(t)
 	for _, sort := range []string{
 		"title", "id", "remaining", "1", "price_cents DESC", "price_cents,starts_at", "starts_at--", "price_cents;", "-starts_at",
-		"random()", "(SELECT count(*) FROM users)", "CASE WHEN true THEN price_cents END", "%00", "price_cents'",
+		"price", "s", "_", "starts_at price_cents", "price_cents ", "Starts_At", "starts_at\n", "random()", "(SELECT count(*) FROM users)", "CASE WHEN true THEN price_cents END", "%00", "price_cents'",
 	} {
 		answer := app.Do(lab.GET("/events?sort=%s", strings.ReplaceAll(url.QueryEscape(sort), "%25", "%")))
 		lab.Require(t, answer.Status == http.StatusBadRequest, lab.Finding{
@@ -207,21 +209,28 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	title := `Rock 'n' Roll "Live" -- the $1 Tour; DROP by /* free */, and to Insert, Update or Delete ` + strings.Repeat("ö", 50)
-	app.Do(lab.PATCH("/events/42", lab.Body{"title": title}).As(app.LogIn(lab.Organiser))).Expect(http.StatusOK, "Bands have such names.")
+	var last int64 // the event that a list comes to last, whichever way it is sorted
+	require.NoError(t, app.DB().QueryRow(`SELECT id FROM events ORDER BY starts_at DESC, id DESC LIMIT 1`).Scan(&last))
+	app.Do(lab.PATCH(fmt.Sprintf("/events/%d", last), lab.Body{"title": title, "price_cents": 99_000}).As(app.LogIn(lab.Organiser))).
+		Expect(http.StatusOK, "Bands have such names.")
 	for _, text := range []string{"'n'", `"Live"`, "-- the $1", "Tour; DROP", "/* free */", "Roll \"", "insert, update or delete", title} {
-		var page contract.Page
-		answer := app.Do(search(text)).Expect(http.StatusOK, "A quote is a letter like any other to whoever looks for a band.").JSON(&page)
-		lab.Require(t, len(page.Events) > 0 && page.Events[0].ID == 42, lab.Finding{
-			Measured: fmt.Sprintf("the search for %s found the events %v", text, contract.IDs(page.Events)),
-			Expected: fmt.Sprintf("event 42, whose title is %s", title),
-			Why:      "A search that strips or doubles letters finds something else than was asked for.",
-			Try:      answer.Curl(),
-		})
+		for _, sort := range []string{"starts_at", "price_cents"} {
+			var page contract.Page
+			answer := app.Do(lab.GET("/events?sort=%s&q=%s", sort, url.QueryEscape(text))).
+				Expect(http.StatusOK, "A quote is a letter like any other to whoever looks for a band.").JSON(&page)
+			lab.Require(t, len(page.Events) > 0 && page.Events[0].ID == last, lab.Finding{
+				Measured: fmt.Sprintf("sorted by %s, the search for %s found the events %v", sort, text, contract.IDs(page.Events)),
+				Expected: fmt.Sprintf("event %d, the last of all and the dearest, whose title is %s", last, title),
+				Why: "A search that strips or doubles letters finds something else than was asked for. " +
+					"One that looks through the first some thousand events alone hides all others.",
+				Try: answer.Curl(),
+			})
+		}
 	}
 	var page contract.Page
 	answer := app.Do(search(title+"x")).Expect(http.StatusOK, "A search that finds nothing is no error.").JSON(&page)
 	lab.Require(t, len(page.Events) == 0, lab.Finding{
-		Measured: fmt.Sprintf("the search for the title of event 42 with an x behind it found the events %v", contract.IDs(page.Events)),
+		Measured: fmt.Sprintf("the search for the title of event %d with an x behind it found the events %v", last, contract.IDs(page.Events)),
 		Expected: "nothing: no title has all of that in it",
 		Why:      "A search that is cut off finds what nobody asked for.",
 		Try:      answer.Curl(),
