@@ -138,6 +138,13 @@ func TestServiceRefusesPastEvents(t *testing.T) {
 	fake.saved = nil
 	err := ask(t, service, 1)
 	requireRefusal(t, "an order for an event that began while the service ran", fake, err, ErrEventBegun, "ErrEventBegun")
+	// An event that is moved while the service is there.
+	fake = fakeEvent(time.Now().Add(time.Hour))
+	service = &Service{Store: fake}
+	_ = ask(t, service, 1)
+	fake.event.StartsAt, fake.saved = time.Now().Add(-time.Second), nil
+	err = ask(t, service, 1)
+	requireRefusal(t, "an order for an event that was moved to an earlier hour, and has begun now", fake, err, ErrEventBegun, "ErrEventBegun")
 }
 
 func TestServiceRefusesNoTickets(t *testing.T) {
