@@ -21,17 +21,17 @@ func TestSlowQueryIsLogged(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t, lab.Env("SLOW_QUERY=100ms"))
 	request := lab.GET("/events/%d", lab.OnSale.ID)
-	for i, slow := range []struct {
+	for _, slow := range []struct {
+		id    string
 		event lab.Event
 		took  time.Duration
 	}{
-		{lab.OnSale, slowQuery},
-		{lab.FewLeft, moreThanASecond}, // the same statement, for somebody else
+		{"slow", lab.OnSale, slowQuery},
+		{"slow-too", lab.FewLeft, moreThanASecond}, // the same statement, for somebody else
 	} {
-		id := fmt.Sprintf("slow-%d", i)
-		request = lab.GET("/events/%d", slow.event.ID).Header(idHeader, id)
+		request = lab.GET("/events/%d", slow.event.ID).Header(idHeader, slow.id)
 		answer, waited := hold(t, app, request, lab.Touches("events"), slow.took)
-		line := requireSlowLine(t, app, request, idOf(answer, id), "events")
+		line := requireSlowLine(t, app, request, idOf(answer, slow.id), "events")
 		logged, isNumber := line.Fields["duration_ms"].(float64)
 		lab.Require(t, isNumber && logged >= milliseconds(waited) && logged < 60_000, lab.Finding{
 			Measured: fmt.Sprintf("the statement took %v, and its line says duration_ms %s\n%s", waited.Round(time.Millisecond), fieldText(line, "duration_ms"), line.Text),
