@@ -48,7 +48,7 @@ func TestHealthzAsksNobody(t *testing.T) {
 	const crowd = 400
 	before = app.Postgres.Stats()
 	app.BeginAll(crowd, func(i int) *lab.Request { return lab.GET("/events/%d", 1000+i) })
-	lab.Within(soon, func() bool { return app.Postgres.Stats().Since(before).Connections >= crowd }) // a pool has fewer
+	lab.Within(patience, func() bool { return app.Postgres.Stats().Since(before).Connections >= crowd }) // a pool has fewer
 	ask(t, app, check, fmt.Sprintf("hangs with %d requests that wait for it", crowd), http.StatusOK, aliveWhy)
 	app.Postgres.Down() // before it answers again: the crowd must not fall upon the database
 	resume()
@@ -128,13 +128,14 @@ func requireNotReady(t *testing.T, app *lab.App, state string) {
 // of a balancer's nodes do.
 func requireNotReadyTogether(t *testing.T, app *lab.App, state string) {
 	t.Helper()
-	const together = 10
+	// One after another, they would take ten seconds; all at once, one, and more on a busy machine.
+	const together, patience = 10, 2 * checkPatience
 	check := lab.GET("/readyz")
 	pending := app.BeginAll(together, func(int) *lab.Request { return check })
-	lab.Within(checkPatience, func() bool { return answered(pending) == together })
+	lab.Within(patience, func() bool { return answered(pending) == together })
 	lab.Require(t, answered(pending) == together, lab.Finding{
 		Measured: fmt.Sprintf("the database %s, and of %d × %s at the same moment, %d are still waiting for their answers after %v",
-			state, together, check, together-answered(pending), checkPatience),
+			state, together, check, together-answered(pending), patience),
 		Expected: "an answer to each within a second or so",
 		Why:      waitsWhy,
 	})
