@@ -26,11 +26,16 @@ func TestHealthzAsksNobody(t *testing.T) {
 	app := lab.Start(t)
 	before := app.Postgres.Stats()
 	check := lab.GET("/healthz")
-	answer := app.Times(5, check)[0].Expect(http.StatusOK, aliveWhy)
+	const checks = 100 // some minutes of whoever asks
+	answers := app.Times(checks, check)
 	asked := app.Postgres.Stats().Since(before)
+	answer := answers[0]
+	for _, a := range answers {
+		a.Expect(http.StatusOK, aliveWhy)
+	}
 	lab.Require(t, asked.Connections == 0 && asked.RoundTrips == 0, lab.Finding{
-		Measured: fmt.Sprintf("5 × %s opened %d connections to PostgreSQL, and waited for it %d times", check, asked.Connections, asked.RoundTrips),
-		Expected: "no connection, and no word to PostgreSQL",
+		Measured: fmt.Sprintf("%d × %s opened %d connections to PostgreSQL, and waited for it %d times", checks, check, asked.Connections, asked.RoundTrips),
+		Expected: "no connection, and no word to PostgreSQL, at no check",
 		Why:      aliveWhy,
 		Try:      answer.Curl(),
 	})
@@ -38,8 +43,15 @@ func TestHealthzAsksNobody(t *testing.T) {
 	resume := app.Postgres.Stall()
 	defer resume()
 	ask(t, app, check, "hangs", http.StatusOK, aliveWhy)
+
+	// On sale day, all who came wait together.
+	const crowd = 400
+	before = app.Postgres.Stats()
+	app.BeginAll(crowd, func(i int) *lab.Request { return lab.GET("/events/%d", 1000+i) })
+	lab.Within(patience, func() bool { return app.Postgres.Stats().Since(before).Connections >= crowd }) // a pool has fewer
+	ask(t, app, check, fmt.Sprintf("hangs with %d requests that wait for it", crowd), http.StatusOK, aliveWhy)
+	app.Postgres.Down() // before it answers again: the crowd must not fall upon the database
 	resume()
-	app.Postgres.Down()
 	ask(t, app, check, "is gone", http.StatusOK, aliveWhy)
 }
 
@@ -47,30 +59,43 @@ func TestReadyzSaysNoWhileTheDatabaseHangs(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	app := lab.Start(t)
-	requireReady(t, app, "at first", patience)
+	requireReady(t, app, "at first")
 	resume := app.Postgres.Stall()
 	defer resume()
 	requireNotReady(t, app, "hangs")
+	requireNotReadyTogether(t, app, "hangs")
 	resume()
-	requireReady(t, app, "once the database answers again", 2*patience)
+	requireReady(t, app, "once the database answers again")
 
 	// A proxy before the database, such as PgBouncer, greets by itself.
 	gate := app.Postgres.Hold(lab.Any)
 	defer gate.Open()
 	requireNotReady(t, app, "takes connections, and answers no statement")
 	gate.Open()
-	requireReady(t, app, "once the database answers statements again", 2*patience)
+	requireReady(t, app, "once the database answers statements again")
 }
 
 func TestReadyzSaysNoWhileTheDatabaseIsGone(t *testing.T) {
 	lab.Task(t, 3)
 	t.Parallel()
 	app := lab.Start(t)
-	requireReady(t, app, "at first", patience)
+	requireReady(t, app, "at first")
 	up := app.Postgres.Down()
 	requireNotReady(t, app, "is gone")
 	up()
-	requireReady(t, app, "once the database is back", 2*patience)
+	requireReady(t, app, "once the database is back")
+
+	// A database that is there and lets nobody in serves as little as one that is gone.
+	for _, no := range []struct{ code, text string }{
+		{"53300", "sorry, too many clients already"},
+		{"57P03", "the database system is starting up"},
+	} {
+		refusal := app.Postgres.Refuse(no.code, no.text)
+		app.Postgres.CutAll()
+		requireNotReady(t, app, fmt.Sprintf("says %q to each who connects", no.text))
+		refusal.Stop()
+		requireReady(t, app, "once the database takes connections again")
+	}
 }
 
 // requireNotReady demands a 503 from /readyz. A check that runs on its own, every
@@ -99,15 +124,52 @@ func requireNotReady(t *testing.T, app *lab.App, state string) {
 	})
 }
 
-func requireReady(t *testing.T, app *lab.App, when string, within time.Duration) {
+// requireNotReadyTogether demands the same of checks that come at the same moment, as those
+// of a balancer's nodes do.
+func requireNotReadyTogether(t *testing.T, app *lab.App, state string) {
 	t.Helper()
-	status := 0
-	for deadline := time.Now().Add(within); status != http.StatusOK && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	// One after another, they would take ten seconds; all at once, one, and more on a busy machine.
+	const together, patience = 10, 2 * checkPatience
+	check := lab.GET("/readyz")
+	pending := app.BeginAll(together, func(int) *lab.Request { return check })
+	lab.Within(patience, func() bool { return answered(pending) == together })
+	lab.Require(t, answered(pending) == together, lab.Finding{
+		Measured: fmt.Sprintf("the database %s, and of %d × %s at the same moment, %d are still waiting for their answers after %v",
+			state, together, check, together-answered(pending), patience),
+		Expected: "an answer to each within a second or so",
+		Why:      waitsWhy,
+	})
+	for _, answer := range lab.WaitAll(pending, patience) {
+		answer.Expect(http.StatusServiceUnavailable, readyWhy)
+	}
+}
+
+// answered is how many of the requests have their answers.
+func answered(pending []*lab.Pending) (n int) {
+	for _, p := range pending {
+		if p.Answered() {
+			n++
+		}
+	}
+	return n
+}
+
+// requireReady demands a 200 from /readyz. A check that runs on its own, every second
+// or so, is right as well: it gets the time for that, and more of it on a machine that
+// is slow to ask.
+func requireReady(t *testing.T, app *lab.App, when string) {
+	t.Helper()
+	const checks = 50
+	status, start := 0, time.Now()
+	for n := 0; status != http.StatusOK && (n < checks || time.Since(start) < checkPatience); n++ {
+		if n > 0 {
+			time.Sleep(20 * time.Millisecond)
+		}
 		status = asked(t, app, lab.GET("/readyz"), "is well", waitsWhy).Status
 	}
 	lab.Require(t, status == http.StatusOK, lab.Finding{
-		Measured: fmt.Sprintf("GET /readyz answers %d %s, for %v", status, when, within),
-		Expected: "200",
+		Measured: fmt.Sprintf("GET /readyz answers %d %s, for %v now", status, when, time.Since(start).Round(time.Second)),
+		Expected: "200, as soon as the database can serve",
 		Why:      "An instance that stays away after the trouble is over is one that somebody must restart by hand, on the worst day of the year.",
 	})
 }

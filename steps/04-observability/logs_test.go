@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"cmp"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,6 +26,8 @@ const (
 	soon = 2 * time.Second
 	// patience is how long a test waits for an answer.
 	patience = 5 * time.Second
+	// moreThanASecond is for what must be measured whole, and not in parts of a second alone.
+	moreThanASecond = 1100 * time.Millisecond
 )
 
 const idHeader = "X-Request-ID"
@@ -67,6 +70,31 @@ func TestRequestIsOneLine(t *testing.T) {
 		}
 	}
 	requireDuration(t, app)
+
+	left := lab.GET("/events/%d", lab.FewLeft.ID).Header(idHeader, "left")
+	leave(t, app, left, "events", 0)
+	requestLine(t, app, left, "left")
+
+	requireLinesOutliveTheProcess(t, app)
+}
+
+// requireLinesOutliveTheProcess demands that a request's line is out when its answer is:
+// whoever is killed in that moment takes along what they kept for later.
+func requireLinesOutliveTheProcess(t *testing.T, app *lab.App) {
+	t.Helper()
+	instance := app.Instances[0]
+	for i := range 3 {
+		id := fmt.Sprintf("killed-%d", i)
+		request := lab.GET("/me").Header(idHeader, id)
+		app.Do(request)
+		instance.Kill()
+		lab.Require(t, len(requestLines(app, id)) == 1, lab.Finding{
+			Measured: fmt.Sprintf("%s was answered, and the process was killed right after that; the request has no line", request),
+			Expected: "its line, written by the time that the answer is there",
+			Why:      "A process that crashes, or that the kernel ends for its memory, takes along what it has kept for later. Those are the lines that say why.",
+		})
+		require.NoError(t, instance.Restart(), "start the instance again")
+	}
 }
 
 // requireDuration demands that duration_ms is what the request took: a statement of
@@ -75,7 +103,7 @@ func requireDuration(t *testing.T, app *lab.App) {
 	t.Helper()
 	request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, "duration")
 	start := time.Now()
-	_, waited := hold(t, app, request, lab.Touches("events"), 50*time.Millisecond)
+	_, waited := hold(t, app, request, lab.Touches("events"), moreThanASecond)
 	line := requestLine(t, app, request, "duration")
 	took := time.Since(start)
 	logged, isNumber := line.Fields["duration_ms"].(float64)
@@ -150,15 +178,22 @@ func TestRequestIDIsTaken(t *testing.T) {
 	app := lab.Start(t)
 	for _, id := range []string{"7", "checkout-7f3a.B_2", strings.Repeat("x", 64)} {
 		request := lab.GET("/events/%d", lab.OnSale.ID).Header(idHeader, id)
-		answer := app.Do(request)
-		lab.Require(t, answer.Header.Get(idHeader) == id, lab.Finding{
-			Measured: fmt.Sprintf("the request came with %s: %s, and the answer has %s", idHeader, id, headerText(answer)),
-			Expected: "the same id",
-			Why:      "The balancer, or the shop before you, has given the request its id. With another one, their logs and yours can't be put together.",
-			Try:      answer.Curl(),
-		})
+		requireTaken(t, app, request, id, "")
 		requestLine(t, app, request, id)
+		requireTaken(t, app, request, id, ", as one before it did")
 	}
+}
+
+// requireTaken demands that the answer has the id of the request.
+func requireTaken(t *testing.T, app *lab.App, request *lab.Request, id, how string) {
+	t.Helper()
+	answer := app.Do(request)
+	lab.Require(t, answer.Header.Get(idHeader) == id, lab.Finding{
+		Measured: fmt.Sprintf("the request came with %s: %s%s, and the answer has %s", idHeader, id, how, headerText(answer)),
+		Expected: "the same id",
+		Why:      "The balancer, or the shop before you, has given the request its id, and keeps it when it tries again. With another one, their logs and yours can't be put together.",
+		Try:      answer.Curl(),
+	})
 }
 
 func TestRequestIDIsMade(t *testing.T) {
@@ -403,8 +438,8 @@ func TestLogHoldsNoSecret(t *testing.T) {
 		lab.DELETE("/sessions").As(token),
 		lab.GET("/me").As(token),
 	}
-	for _, request := range requests {
-		answer := app.Do(request.Header(idHeader, "secrets"))
+	requireNone := func(after *lab.Request, answer *lab.Response) {
+		t.Helper()
 		for _, line := range app.Instances[0].Logs() {
 			masked := line.Text
 			for _, secret := range append(app.Secrets(), password, mistyped, broken, token) {
@@ -412,16 +447,22 @@ func TestLogHoldsNoSecret(t *testing.T) {
 				masked = strings.ReplaceAll(masked, url.QueryEscape(secret), "•••")
 			}
 			lab.Require(t, masked == line.Text, lab.Finding{
-				Measured: fmt.Sprintf("after %s, a secret stands in the log (here as •••):\n%s", maskPath(request), shortText(masked)),
+				Measured: fmt.Sprintf("after %s, a secret stands in the log (here as •••):\n%s", maskPath(after), shortText(masked)),
 				Expected: "no password and no token, at no level, wherever the client put it",
 				Why:      "Logs are copied, kept for years and read by many. Whoever reads a token there is that customer.",
 				Try:      answer.Curl(),
 			})
 		}
 	}
+	var last *lab.Response
+	for _, request := range requests {
+		last = app.Do(request.Header(idHeader, "secrets"))
+		requireNone(request, last)
+	}
 	requests[0].Header(idHeader, "last")
 	app.Do(requests[0])
 	requestLine(t, app, requests[0], "last")
+	requireNone(requests[len(requests)-1], last) // its lines are there only now
 }
 
 // maskPath is the request without its query.
@@ -582,4 +623,54 @@ func hold(t *testing.T, app *lab.App, request *lab.Request, match lab.Match, atL
 	waited := time.Since(start)
 	gate.Open()
 	return pending.Wait(patience), waited
+}
+
+// leave sends the request, keeps the table from it for at least that long, and has the client
+// hang up then. It returns what the client has: no answer.
+func leave(t *testing.T, app *lab.App, request *lab.Request, table string, atLeast time.Duration) *lab.Response {
+	t.Helper()
+	lock := lockTable(t, app, table)
+	pending := app.Begin(request)
+	lock.awaitWaiting(t)
+	<-time.After(atLeast)
+	pending.Leave()
+	lab.Within(soon, func() bool { return lock.waiting(t) == 0 }) // one that doesn't notice gets the table then
+	lock.release(t)
+	return pending.Wait(patience)
+}
+
+// tableLock keeps a table from everybody else.
+type tableLock struct {
+	app *lab.App
+	tx  *sql.Tx
+}
+
+func lockTable(t *testing.T, app *lab.App, table string) tableLock {
+	t.Helper()
+	tx, err := app.DB().Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
+	require.NoError(t, err, "keep the database from answering")
+	return tableLock{app, tx}
+}
+
+func (l tableLock) release(t *testing.T) { require.NoError(t, l.tx.Rollback()) }
+
+// whoWaits are the sessions that wait for a lock.
+const whoWaits = `FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+
+func (l tableLock) waiting(t *testing.T) (n int) {
+	require.NoError(t, l.app.DB().QueryRow("SELECT count(*) "+whoWaits).Scan(&n))
+	return n
+}
+
+func (l tableLock) awaitWaiting(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return l.waiting(t) > 0 }, patience, 10*time.Millisecond, "the statement waits for the lock")
+}
+
+// cancel ends the statements that wait, as whoever runs the database does.
+func (l tableLock) cancel(t *testing.T) {
+	_, err := l.app.DB().Exec("SELECT pg_cancel_backend(pid) " + whoWaits)
+	require.NoError(t, err, "cancel the statement")
 }
