@@ -127,6 +127,7 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 		Expected: fmt.Sprintf("at most %d (DB_MAX_CONNS=%d), and none in a transaction", n, n),
 		Why:      whyWhole,
 	})
+	requireNoLocks(t, app, after)
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
 	pending := app.BeginAll(n, me(token))
@@ -145,6 +146,24 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 	})
 	gate.Open()
 	requireAll(t, lab.WaitAll(pending, 2*patience), after)
+}
+
+// requireNoLocks asks PostgreSQL itself whether anybody still holds a lock. Those of a session
+// outlive its transactions.
+func requireNoLocks(t *testing.T, app *lab.App, after string) {
+	t.Helper()
+	locks, kinds := 0, ""
+	free := lab.Within(patience, func() bool {
+		require.NoError(t, app.DB().QueryRow(`
+			SELECT count(*), coalesce(string_agg(DISTINCT locktype, ' and '), '') FROM pg_locks JOIN pg_stat_activity USING (pid)
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&locks, &kinds))
+		return locks == 0
+	})
+	lab.Require(t, free, lab.Finding{
+		Measured: fmt.Sprintf("%s, when nobody asks for anything any more, connections of the pool hold locks in PostgreSQL: %d (%s)", after, locks, kinds),
+		Expected: "none: a request that is over has given back all that it took",
+		Why:      "A lock in an idle connection is seen by nobody, and whoever wants it from another connection waits until the deadline. A rollback ends only what belongs to the transaction.",
+	})
 }
 
 func TestRefusedOrdersGiveConnectionsBack(t *testing.T) {
@@ -202,7 +221,7 @@ func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
 	t.Parallel()
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
-	token := app.LogIn(lab.Buyer)
+	token, organiser, strangers := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser), 0
 	failures := []func() *lab.Request{
 		func() *lab.Request { return lab.OrderOf(lab.SoldOut, 1).As(token) },
 		func() *lab.Request { return lab.OrderOf(lab.Past, 1).As(token) },
@@ -212,21 +231,27 @@ func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
 		func() *lab.Request { return lab.GET("/events/999999999") },
 		func() *lab.Request { return lab.GET("/events/abc") },
 		func() *lab.Request { return lab.GET("/orders/999999999").As(token) },
+		func() *lab.Request { return lab.GET("/orders/1").As(organiser) },
 		func() *lab.Request {
 			return lab.POST("/users", lab.Body{"email": lab.Buyer.Email, "password": "a long pass phrase"})
 		},
 		func() *lab.Request {
 			return lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), lab.Body{"title": "Mine"}).As(token)
 		},
+		func() *lab.Request { return lab.PATCH("/events/999999999", lab.Body{"title": "Mine"}).As(organiser) },
+		func() *lab.Request {
+			strangers++
+			return lab.POST("/sessions", lab.Body{"email": fmt.Sprintf("nobody-%d@example.com", strangers), "password": "a long pass phrase"})
+		},
 	}
-	for i := range 90 {
+	for i := range 91 {
 		refuse(t, app, i+1, failures[i%len(failures)]())
 	}
 	for range 5 {
 		leave(t, app, lab.OrderOf(lab.OnSale, 1).As(token), inTransaction)
 		leave(t, app, lab.GET("/me/orders").As(token), lab.Touches("orders"))
 	}
-	requireWhole(t, app, conns, token, "after 90 refused requests and 10 whose client left in the middle")
+	requireWhole(t, app, conns, token, "after 91 refused requests and 10 whose client left in the middle")
 }
 
 // inTransaction matches the work that is done between BEGIN and COMMIT.
