@@ -23,6 +23,9 @@ func TestOneConnectionIsEnoughForARequest(t *testing.T) {
 	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
 	events := contract.OnSale(t, app, conns)
 
+	requireOneAtATime(t, app, lab.GET("/me/orders").As(token))
+	requireOneAtATime(t, app, lab.GET("/events?limit=5"))
+	requireOneAtATime(t, app, lab.OrderOf(lab.OnSale, 1).As(token))
 	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
 	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
 	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
@@ -78,6 +81,48 @@ func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, re
 			Why:      "There is a connection for each of them.",
 		})
 	}
+}
+
+// requireOneAtATime sends a request when nobody else asks for anything, and holds each of its
+// statements in turn: none of them comes with another one.
+func requireOneAtATime(t *testing.T, app *lab.App, request *lab.Request) {
+	t.Helper()
+	gate := app.Postgres.Hold(lab.Work)
+	defer func() { gate.Open() }()
+	pending := app.Begin(request)
+	for k := 1; k <= 3; k++ { // behind the first, a list may ask for all that it lists
+		came := lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+		require.True(t, came, "%s is answered, or asks the database", request)
+		if pending.Answered() {
+			break
+		}
+		lab.Within(moment/2, func() bool { return asking(app) > 1 })
+		busy := asking(app)
+		lab.Require(t, busy <= 1, lab.Finding{
+			Measured: fmt.Sprintf("one client asks for %s, and nobody else for anything: at its statement %d, %d connections run statements at once", request, k, busy),
+			Expected: "one: whatever a request asks for, it asks for one after another",
+			Why:      "A request that takes several connections at once is as much to the pool as several visitors. A few of those who have bought much keep out all the others.",
+		})
+		next := app.Postgres.Hold(lab.Work)
+		gate.Open()
+		gate = next
+	}
+	gate.Open()
+	answer := pending.Wait(2 * patience)
+	lab.Require(t, answer.Status < 300, lab.Finding{
+		Measured: fmt.Sprintf("%s was answered with %d", request, answer.Status),
+		Expected: "a success: each of its statements had to wait for a moment, and no longer",
+		Why:      "A slow minute of the database is no reason to turn people away who may still wait.",
+	})
+}
+
+// asking returns how many connections have a statement that runs.
+func asking(app *lab.App) int {
+	connections := map[int]bool{}
+	for _, s := range app.Postgres.Running() {
+		connections[s.Connection] = true
+	}
+	return len(connections)
 }
 
 func allDone(pending []*lab.Pending) bool {
