@@ -90,7 +90,7 @@ func requireOneAtATime(t *testing.T, app *lab.App, request *lab.Request) {
 	gate := app.Postgres.Hold(lab.Work)
 	defer func() { gate.Open() }()
 	pending := app.Begin(request)
-	for k := 1; k <= 3; k++ { // behind the first, a list may ask for all that it lists
+	for k := 1; k <= 2; k++ { // behind the first, a list may ask for all that it lists
 		came := lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 		require.True(t, came, "%s is answered, or asks the database", request)
 		if pending.Answered() {

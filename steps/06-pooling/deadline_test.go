@@ -117,11 +117,14 @@ func TestEachRouteKeepsItsDeadline(t *testing.T) {
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
 	pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
+	unset := beginWithoutSettings(t)
 	requirePatience(t, calm, itsRequests)
 	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none", whyDeadline)
 	requireStopped(t, app, "all requests have their 503")
 	gate.Open()
 	requireRecovered(t, app, conns, token)
+	requireGivenUpWithin(t, 2*patience, "no REQUEST_TIMEOUT set, so that the default of config.go holds", unset.pending, unset.requests,
+		"PostgreSQL takes queries and answers none", whyDeadline)
 }
 
 // everyRoute returns a request to each route that asks the database, the order first.
@@ -256,12 +259,9 @@ func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
 		requests[i] = lab.GET("/me").As(token)
 	}
 	pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
-	unset := beginWithoutSettings(t)
 	requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL takes queries and answers none, %d requests come, and there are %d connections", len(requests), conns), whyDeadline)
 	gate.Open()
 	requireRecovered(t, app, conns, token)
-	requireGivenUpWithin(t, 2*patience, "no REQUEST_TIMEOUT set, so that the default of config.go holds", unset.pending, unset.requests,
-		"PostgreSQL takes queries and answers none", whyDeadline)
 }
 
 // sent are requests, and what becomes of them.
