@@ -24,19 +24,25 @@ const whyDeadline = "A client that waits asks again, and the old request still h
 // act on, while the database still keeps everybody waiting.
 func requireGivenUp(t *testing.T, pending []*lab.Pending, requests []*lab.Request, when, why string) {
 	t.Helper()
-	lab.Within(patience, func() bool { return allDone(pending) })
+	requireGivenUpWithin(t, patience, hasty, pending, requests, when, why)
+}
+
+// requireGivenUpWithin does so where REQUEST_TIMEOUT is something else than hasty.
+func requireGivenUpWithin(t *testing.T, within time.Duration, timeout string, pending []*lab.Pending, requests []*lab.Request, when, why string) {
+	t.Helper()
+	lab.Within(within, func() bool { return allDone(pending) })
 	var wrong []string
 	for i, p := range pending {
 		if !p.Answered() {
 			wrong = append(wrong, fmt.Sprintf("%s: no answer", requests[i]))
 			continue
 		}
-		if complaint := unhelpful(p.Wait(patience)); complaint != "" {
+		if complaint := unhelpful(p.Wait(within)); complaint != "" {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", requests[i], complaint))
 		}
 	}
 	lab.Require(t, len(wrong) == 0, lab.Finding{
-		Measured: fmt.Sprintf("%s. With %s, this is what clients get within %v:\n%s", when, hasty, patience, strings.Join(counted(wrong), "\n")),
+		Measured: fmt.Sprintf("%s. With %s, this is what clients get within %v:\n%s", when, timeout, within, strings.Join(counted(wrong), "\n")),
 		Expected: "for each of them a 503, as application/problem+json and with Retry-After",
 		Why:      why,
 	})
@@ -111,11 +117,14 @@ func TestEachRouteKeepsItsDeadline(t *testing.T) {
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
 	pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
+	unset := beginWithoutSettings(t)
 	requirePatience(t, calm, itsRequests)
 	requireGivenUp(t, pending, requests, "PostgreSQL takes queries and answers none", whyDeadline)
 	requireStopped(t, app, "all requests have their 503")
 	gate.Open()
 	requireRecovered(t, app, conns, token)
+	requireGivenUpWithin(t, 2*patience, "no REQUEST_TIMEOUT set, so that the default of config.go holds", unset.pending, unset.requests,
+		"PostgreSQL takes queries and answers none", whyDeadline)
 }
 
 // everyRoute returns a request to each route that asks the database, the order first.
@@ -176,6 +185,7 @@ func TestOperatorsPatienceIsTheOnlyOne(t *testing.T) {
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
 	token := app.LogIn(lab.Buyer)
+	locked := beginBehindALock(t, app, token)
 	requests := []*lab.Request{
 		lab.OrderOf(lab.OnSale, 1).As(token),
 		lab.GET("/events"),
@@ -186,12 +196,19 @@ func TestOperatorsPatienceIsTheOnlyOne(t *testing.T) {
 	defer gate.Open()
 	requests = append(requests, requests...) // as many have a connection as wait for one
 	pending := app.BeginAll(len(requests), func(i int) *lab.Request { return requests[i] })
-	answered := func() bool { return slices.ContainsFunc(pending, (*lab.Pending).Answered) }
+	answered := func() bool { return locked.Answered() || slices.ContainsFunc(pending, (*lab.Pending).Answered) }
 	lab.Within(watched-time.Second, answered)
 	limited := app.Postgres.Stats().Open <= conns // TestPoolEndsAtDBMaxConns asks for that
 	requests = append(requests, requests...)      // more come while the others still wait
 	pending = append(pending, app.BeginAll(len(requests)/2, func(i int) *lab.Request { return requests[i] })...)
 	lab.Within(time.Second, answered)
+	if locked.Answered() {
+		lab.Require(t, false, lab.Finding{
+			Measured: fmt.Sprintf("another transaction holds the row of an event. With %s, an order that waits for it was answered within %v, with %d", patient, watched, locked.Wait(patience).Status),
+			Expected: "no answer for as long as this test watches",
+			Why:      "In a sale, everybody wants the row of the same event, and a buyer who waits for a moment has their tickets. How long is too long is for the operator to say.",
+		})
+	}
 	if i := slices.IndexFunc(pending, (*lab.Pending).Answered); i >= 0 {
 		lab.Require(t, false, lab.Finding{
 			Measured: fmt.Sprintf("PostgreSQL takes queries and answers none. With %s, %s was answered within %v, with %d", patient, requests[i], watched, pending[i].Wait(patience).Status),
@@ -205,6 +222,28 @@ func TestOperatorsPatienceIsTheOnlyOne(t *testing.T) {
 		Expected: fmt.Sprintf("at most %d, however long the requests wait", conns),
 		Why:      "A limit that gives way when it is reached is none. All instances are full in the same minute, and all of them take more, from a server that has no more.",
 	})
+}
+
+// beginBehindALock sends an order, and returns when it waits in PostgreSQL for the row of its event,
+// which somebody else's transaction holds until the test's end.
+func beginBehindALock(t *testing.T, app *lab.App, token string) *lab.Pending {
+	t.Helper()
+	tx, err := app.DB().Begin()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback() })
+	_, err = tx.Exec(`SELECT FROM events WHERE id = $1 FOR UPDATE`, lab.FewLeft.ID)
+	require.NoError(t, err)
+	pending := app.Begin(lab.OrderOf(lab.FewLeft, 1).As(token))
+	lab.Within(patience, func() bool { return pending.Answered() || lockWaiters(t, app) > 0 })
+	return pending
+}
+
+// lockWaiters asks PostgreSQL itself how many statements wait for a lock.
+func lockWaiters(t *testing.T, app *lab.App) (n int) {
+	t.Helper()
+	require.NoError(t, app.DB().QueryRow(`
+		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))
+	return n
 }
 
 func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
@@ -223,6 +262,27 @@ func TestWaitingForAConnectionHasAnEnd(t *testing.T) {
 	requireGivenUp(t, pending, requests, fmt.Sprintf("PostgreSQL takes queries and answers none, %d requests come, and there are %d connections", len(requests), conns), whyDeadline)
 	gate.Open()
 	requireRecovered(t, app, conns, token)
+}
+
+// sent are requests, and what becomes of them.
+type sent struct {
+	requests []*lab.Request
+	pending  []*lab.Pending
+}
+
+// beginWithoutSettings sends requests to another API, for which nobody has set REQUEST_TIMEOUT, and
+// whose PostgreSQL answers none of them.
+func beginWithoutSettings(t *testing.T) (s sent) {
+	t.Helper()
+	app := lab.Start(t, maxConns(1), lab.Env("REQUEST_TIMEOUT="))
+	token := app.LogIn(lab.Buyer)
+	gate := app.Postgres.Hold(lab.Work)
+	t.Cleanup(gate.Open)
+	for range 4 { // all but the first wait for the connection
+		s.requests = append(s.requests, lab.GET("/me").As(token), lab.OrderOf(lab.OnSale, 1).As(token))
+	}
+	s.pending = app.BeginAll(len(s.requests), func(i int) *lab.Request { return s.requests[i] })
+	return s
 }
 
 // Somebody else's transaction holds the row that an order wants to change.
@@ -259,8 +319,7 @@ func requireNobodyWaits(t *testing.T, app *lab.App) {
 	t.Helper()
 	waiting := 0
 	gone := lab.Within(patience, func() bool {
-		require.NoError(t, app.DB().QueryRow(`
-			SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+		waiting = lockWaiters(t, app)
 		return waiting == 0
 	})
 	lab.Require(t, gone, lab.Finding{
@@ -311,6 +370,7 @@ func TestLeaverCancelsTheQuery(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t, maxConns(10), lab.Env(patient))
 	token, organiser := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser)
+	requireOthersStay(t, app, token)
 	before := readBooks(t, app, lab.OnSale)
 	left, waited := 0, 0
 	for _, c := range []struct {
@@ -357,6 +417,38 @@ func TestLeaverCancelsTheQuery(t *testing.T) {
 		Expected: "as many as clients waited: before COMMIT, whoever leaves gets nothing",
 		Why:      "Tickets that nobody knows of are seats that stay empty.",
 	})
+}
+
+// requireOthersStay has two clients ask for the same, and the first one leave.
+func requireOthersStay(t *testing.T, app *lab.App, token string) {
+	t.Helper()
+	requests := []*lab.Request{
+		lab.GET("/me").As(token),
+		lab.GET("/me/orders").As(token),
+		lab.GET("/orders/1").As(token),
+		lab.GET("/events"),
+		lab.GET("/events/%d", lab.OnSale.ID),
+	}
+	n, before := len(requests), app.Postgres.Stats()
+	gate := app.Postgres.Hold(lab.Work)
+	defer gate.Open()
+	same := func(i int) *lab.Request { return requests[i] }
+	leavers := app.BeginAll(n, same)
+	lab.Within(patience, func() bool { return gate.Hits() >= n })
+	stayers := app.BeginAll(n, same)
+	lab.Within(patience, func() bool { return gate.Hits() >= 2*n })
+	for _, leaver := range leavers {
+		leaver.Leave()
+	}
+	lab.Within(patience, func() bool { return app.Postgres.Stats().Since(before).Cancels >= n })
+	gate.Open()
+	for i, answer := range lab.WaitAll(stayers, 2*patience) {
+		lab.Require(t, answer.Status < 500, lab.Finding{
+			Measured: fmt.Sprintf("two clients asked for %s at the same time, and the first of them left. The other one was answered with %d", requests[i], answer.Status),
+			Expected: "what it asked for: it is still there, and has time left",
+			Why:      "What was given up is the query of the client that left. In a rush, somebody leaves at every moment, and may take nobody along.",
+		})
+	}
 }
 
 // nth matches the k-th statement that matches, counted from 1, and no other.

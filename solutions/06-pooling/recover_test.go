@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,7 +92,7 @@ func TestCutOrderKeepsTheBooks(t *testing.T) {
 	app := lab.Start(t, maxConns(4), lab.Env("REQUEST_TIMEOUT=5s"))
 	token := app.LogIn(lab.Buyer)
 	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
-	frozen := orderOfAFrozenServer(t)
+	frozen, late := orderOfAFrozenServer(t), lateOrder(t)
 	for k := 1; ; k++ {
 		before, after := orderCut(t, app, token, k, "before"), orderCut(t, app, token, k, "after")
 		if !before && !after {
@@ -100,6 +101,7 @@ func TestCutOrderKeepsTheBooks(t *testing.T) {
 		}
 	}
 	requireInDoubt(t, frozen.Wait(3*patience), "PostgreSQL was frozen behind the COMMIT of an order, and never answered it")
+	requireInDoubt(t, late.Wait(3*patience), "PostgreSQL answered the COMMIT of an order, and nothing that came after it until the deadline")
 }
 
 // orderOfAFrozenServer is an order to another API. Its PostgreSQL is frozen once it has done the COMMIT,
@@ -114,6 +116,23 @@ func orderOfAFrozenServer(t *testing.T) *lab.Pending {
 	lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
 	t.Cleanup(app.Postgres.Stall())
 	return pending
+}
+
+// lateOrder is an order to another API. It is made, and then its time is over: PostgreSQL answers
+// nothing any more that comes after COMMIT.
+func lateOrder(t *testing.T) *lab.Pending {
+	t.Helper()
+	app := lab.Start(t, maxConns(4), lab.Env(hasty))
+	token := app.LogIn(lab.Buyer)
+	var committed atomic.Bool
+	gate := app.Postgres.Hold(func(s lab.Statement) bool {
+		if s.Verb() == "COMMIT" {
+			committed.Store(true)
+		}
+		return committed.Load() && lab.Work(s)
+	})
+	t.Cleanup(gate.Open)
+	return app.Begin(lab.OrderOf(lab.OnSale, 1).As(token))
 }
 
 // orderCut orders a ticket, cuts the connection before or after its k-th statement,
@@ -148,6 +167,11 @@ func orderCut(t *testing.T, app *lab.App, token string, k int, side string) bool
 		Measured: fmt.Sprintf("%s: %d tickets were taken, and %d ordered", where, taken, sold),
 		Expected: "the same number, whatever was cut",
 		Why:      "Tickets that are taken and ordered by nobody are seats that stay empty; orders without tickets are people at the door.",
+	})
+	lab.Require(t, answer.Status != http.StatusServiceUnavailable || orders == 0, lab.Finding{
+		Measured: fmt.Sprintf("%s: the answer was 503, and %d orders were made", where, orders),
+		Expected: "none: 503 says that nothing has happened",
+		Why:      "A 503 with Retry-After has clients send the order again by themselves, and the buyer pays for two.",
 	})
 	lab.Require(t, orders <= 1 && (answer.Status != http.StatusCreated || orders == 1), lab.Finding{
 		Measured: fmt.Sprintf("%s: one request was answered with %d, and made %d orders", where, answer.Status, orders),
@@ -283,11 +307,18 @@ func closedPort(t *testing.T) string {
 }
 
 // A query that PostgreSQL doesn't understand is a fault of the API, or of its last
-// migration. Asking again doesn't help.
+// migration, and so is an answer that the API doesn't understand. Asking again doesn't help.
 func TestBugsAreNotUnavailable(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	token := app.LogIn(lab.Buyer)
+	execute(t, app, fmt.Sprintf(`ALTER TABLE events ALTER title DROP NOT NULL; UPDATE events SET title = NULL WHERE id = %d`, lab.Past.ID))
+	unreadable := app.Do(lab.GET("/events/%d", lab.Past.ID))
+	lab.Require(t, unreadable.Status != http.StatusServiceUnavailable, lab.Finding{
+		Measured: fmt.Sprintf("the title of an event is NULL, which no release has written; GET /events/%d was answered with %d", lab.Past.ID, unreadable.Status),
+		Expected: "500: the database is there, and has answered; whoever can't read its answer has a bug",
+		Why:      "503 says: try again in a second. Whoever does that to a bug asks for ever, and nobody is woken to mend it.",
+	})
 	execute(t, app, `ALTER TABLE venues RENAME TO places`)
 	app.RefuseWrites("orders")
 	for _, request := range []*lab.Request{lab.GET("/events"), lab.GET("/me/orders").As(token), lab.OrderOf(lab.OnSale, 1).As(token)} {

@@ -23,6 +23,9 @@ func TestOneConnectionIsEnoughForARequest(t *testing.T) {
 	app.Do(lab.OrderOf(lab.OnSale, 1).As(token)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
 	events := contract.OnSale(t, app, conns)
 
+	requireOneAtATime(t, app, lab.GET("/me/orders").As(token))
+	requireOneAtATime(t, app, lab.GET("/events?limit=5"))
+	requireOneAtATime(t, app, lab.OrderOf(lab.OnSale, 1).As(token))
 	requireOneConnection(t, app, conns, lab.Touches("orders"), func(int) *lab.Request { return lab.GET("/me/orders").As(token) })
 	requireOneConnection(t, app, conns, lab.Touches("events"), func(i int) *lab.Request { return lab.GET("/events?limit=%d", 3+i) })
 	requireOneConnection(t, app, conns, inTransaction, func(i int) *lab.Request {
@@ -80,6 +83,48 @@ func requireOneConnection(t *testing.T, app *lab.App, n int, first lab.Match, re
 	}
 }
 
+// requireOneAtATime sends a request when nobody else asks for anything, and holds each of its
+// statements in turn: none of them comes with another one.
+func requireOneAtATime(t *testing.T, app *lab.App, request *lab.Request) {
+	t.Helper()
+	gate := app.Postgres.Hold(lab.Work)
+	defer func() { gate.Open() }()
+	pending := app.Begin(request)
+	for k := 1; k <= 2; k++ { // behind the first, a list may ask for all that it lists
+		came := lab.Within(patience, func() bool { return gate.Hits() > 0 || pending.Answered() })
+		require.True(t, came, "%s is answered, or asks the database", request)
+		if pending.Answered() {
+			break
+		}
+		lab.Within(moment/2, func() bool { return asking(app) > 1 })
+		busy := asking(app)
+		lab.Require(t, busy <= 1, lab.Finding{
+			Measured: fmt.Sprintf("one client asks for %s, and nobody else for anything: at its statement %d, %d connections run statements at once", request, k, busy),
+			Expected: "one: whatever a request asks for, it asks for one after another",
+			Why:      "A request that takes several connections at once is as much to the pool as several visitors. A few of those who have bought much keep out all the others.",
+		})
+		next := app.Postgres.Hold(lab.Work)
+		gate.Open()
+		gate = next
+	}
+	gate.Open()
+	answer := pending.Wait(2 * patience)
+	lab.Require(t, answer.Status < 300, lab.Finding{
+		Measured: fmt.Sprintf("%s was answered with %d", request, answer.Status),
+		Expected: "a success: each of its statements had to wait for a moment, and no longer",
+		Why:      "A slow minute of the database is no reason to turn people away who may still wait.",
+	})
+}
+
+// asking returns how many connections have a statement that runs.
+func asking(app *lab.App) int {
+	connections := map[int]bool{}
+	for _, s := range app.Postgres.Running() {
+		connections[s.Connection] = true
+	}
+	return len(connections)
+}
+
 func allDone(pending []*lab.Pending) bool {
 	for _, p := range pending {
 		if !p.Answered() {
@@ -127,6 +172,7 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 		Expected: fmt.Sprintf("at most %d (DB_MAX_CONNS=%d), and none in a transaction", n, n),
 		Why:      whyWhole,
 	})
+	requireNoLocks(t, app, after)
 	gate := app.Postgres.Hold(lab.Work)
 	defer gate.Open()
 	pending := app.BeginAll(n, me(token))
@@ -145,6 +191,24 @@ func requireWhole(t *testing.T, app *lab.App, n int, token, after string) {
 	})
 	gate.Open()
 	requireAll(t, lab.WaitAll(pending, 2*patience), after)
+}
+
+// requireNoLocks asks PostgreSQL itself whether anybody still holds a lock. Those of a session
+// outlive its transactions.
+func requireNoLocks(t *testing.T, app *lab.App, after string) {
+	t.Helper()
+	locks, kinds := 0, ""
+	free := lab.Within(patience, func() bool {
+		require.NoError(t, app.DB().QueryRow(`
+			SELECT count(*), coalesce(string_agg(DISTINCT locktype, ' and '), '') FROM pg_locks JOIN pg_stat_activity USING (pid)
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&locks, &kinds))
+		return locks == 0
+	})
+	lab.Require(t, free, lab.Finding{
+		Measured: fmt.Sprintf("%s, when nobody asks for anything any more, connections of the pool hold locks in PostgreSQL: %d (%s)", after, locks, kinds),
+		Expected: "none: a request that is over has given back all that it took",
+		Why:      "A lock in an idle connection is seen by nobody, and whoever wants it from another connection waits until the deadline. A rollback ends only what belongs to the transaction.",
+	})
 }
 
 func TestRefusedOrdersGiveConnectionsBack(t *testing.T) {
@@ -202,7 +266,7 @@ func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
 	t.Parallel()
 	const conns = 4
 	app := lab.Start(t, maxConns(conns), lab.Env(patient))
-	token := app.LogIn(lab.Buyer)
+	token, organiser, strangers := app.LogIn(lab.Buyer), app.LogIn(lab.Organiser), 0
 	failures := []func() *lab.Request{
 		func() *lab.Request { return lab.OrderOf(lab.SoldOut, 1).As(token) },
 		func() *lab.Request { return lab.OrderOf(lab.Past, 1).As(token) },
@@ -212,21 +276,27 @@ func TestHundredFailuresLeaveThePoolWhole(t *testing.T) {
 		func() *lab.Request { return lab.GET("/events/999999999") },
 		func() *lab.Request { return lab.GET("/events/abc") },
 		func() *lab.Request { return lab.GET("/orders/999999999").As(token) },
+		func() *lab.Request { return lab.GET("/orders/1").As(organiser) },
 		func() *lab.Request {
 			return lab.POST("/users", lab.Body{"email": lab.Buyer.Email, "password": "a long pass phrase"})
 		},
 		func() *lab.Request {
 			return lab.PATCH(fmt.Sprintf("/events/%d", lab.OnSale.ID), lab.Body{"title": "Mine"}).As(token)
 		},
+		func() *lab.Request { return lab.PATCH("/events/999999999", lab.Body{"title": "Mine"}).As(organiser) },
+		func() *lab.Request {
+			strangers++
+			return lab.POST("/sessions", lab.Body{"email": fmt.Sprintf("nobody-%d@example.com", strangers), "password": "a long pass phrase"})
+		},
 	}
-	for i := range 90 {
+	for i := range 91 {
 		refuse(t, app, i+1, failures[i%len(failures)]())
 	}
 	for range 5 {
 		leave(t, app, lab.OrderOf(lab.OnSale, 1).As(token), inTransaction)
 		leave(t, app, lab.GET("/me/orders").As(token), lab.Touches("orders"))
 	}
-	requireWhole(t, app, conns, token, "after 90 refused requests and 10 whose client left in the middle")
+	requireWhole(t, app, conns, token, "after 91 refused requests and 10 whose client left in the middle")
 }
 
 // inTransaction matches the work that is done between BEGIN and COMMIT.
