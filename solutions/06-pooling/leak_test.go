@@ -325,13 +325,13 @@ func TestGivenUpConnectionsAreClosed(t *testing.T) {
 	for range waves {
 		before := app.Postgres.Stats()
 		visitors := app.BeginAll(conns, me(token))
-		came := lab.Within(patience, func() bool { return app.Postgres.Stats().Since(before).Connections >= conns })
+		came := lab.Within(2*patience, func() bool { return app.Postgres.Stats().Since(before).Connections >= conns })
 		require.True(t, came, "each visitor waits for a connection to a server that says nothing")
 		for _, v := range visitors {
 			v.Leave()
 		}
 	}
-	few := lab.Within(patience, func() bool { return app.Postgres.Stats().Open <= conns })
+	few := lab.Within(2*patience, func() bool { return app.Postgres.Stats().Open <= conns })
 	lab.Require(t, few, lab.Finding{
 		Measured: fmt.Sprintf("PostgreSQL takes connections and says nothing. %d times, %d visitors came and left again; %d connections are still open, with DB_MAX_CONNS=%d",
 			waves, conns, app.Postgres.Stats().Open, conns),
