@@ -49,12 +49,12 @@ func TestNobodySeesHalfAnOrder(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	token := app.LogIn(lab.Buyer)
-	before := seats(t, app)
+	before := contract.Seats(t, app)
 	for _, table := range []string{"events", "orders"} {
 		write := app.Postgres.Hold(lab.Writes(table))
 		sale := app.Begin(lab.OrderOf(lab.OnSale, 2).As(token))
 		lab.Within(patience, func() bool { return write.Held() > 0 || sale.Answered() })
-		now := seats(t, app)
+		now := contract.Seats(t, app)
 		write.Open()
 		lab.Require(t, now == before, lab.Finding{
 			Measured: fmt.Sprintf("an order of 2 tickets was stopped before its write to %s; what was sold and what remains were %d tickets together, and are %d", table, before, now),
@@ -71,7 +71,7 @@ func TestLostAnswerSellsOnce(t *testing.T) {
 	t.Parallel()
 	app := lab.Start(t)
 	token := app.LogIn(lab.Buyer)
-	before := seats(t, app)
+	before := contract.Seats(t, app)
 	for k, fell := 1, true; fell; k++ {
 		orders := contract.OrderRows(t, app)
 		cut := app.Postgres.CutAt(k, lab.After, ofATransaction)
@@ -79,7 +79,7 @@ func TestLostAnswerSellsOnce(t *testing.T) {
 		var statement lab.Statement
 		statement, fell = cut.At()
 		cut.Stop()
-		made, now := contract.OrderRows(t, app)-orders, seats(t, app)
+		made, now := contract.OrderRows(t, app)-orders, contract.Seats(t, app)
 		lab.Require(t, made <= 1 && now == before, lab.Finding{
 			Measured: fmt.Sprintf("the database did statement %d of an order's transaction (%s), and its answer was lost; there are %d orders more, and what was sold and what remains were %d tickets together, and are %d",
 				k, statement.Verb(), made, before, now),
@@ -246,11 +246,4 @@ func unlike(t *testing.T, app *lab.App, buyer, organiser string) (failed []strin
 	}
 	check(lab.GET("/me/orders").As(buyer), http.StatusOK, append(sold, title)...)
 	return failed
-}
-
-// seats are all tickets that were sold, and all that remain, past the API.
-func seats(t *testing.T, app *lab.App) (n int) {
-	t.Helper()
-	require.NoError(t, app.DB().QueryRow(`SELECT (SELECT sum(remaining) FROM events) + (SELECT sum(quantity) FROM orders)`).Scan(&n))
-	return n
 }

@@ -62,7 +62,7 @@ func Template(ctx context.Context, pg *postgres.Server, migrate func(ctx context
 	known := os.Getenv(KnownTemplate)
 	if known != "" {
 		if name, _ := os.ReadFile(known); len(name) > 0 {
-			if there, err := o.use(ctx, string(name)); there || err != nil {
+			if there, err := o.use(ctx, string(name), nil); there || err != nil {
 				return string(name), err
 			}
 		}
@@ -81,7 +81,7 @@ func Template(ctx context.Context, pg *postgres.Server, migrate func(ctx context
 		return "", err
 	}
 	name := fmt.Sprintf("%s%x", templatePrefix, sha256.Sum256([]byte(print+seedSQL+vacuum+hidden+analyse+today)))[:len(templatePrefix)+16]
-	if err := o.build(ctx, name, scratch, today, progress); err != nil {
+	if _, err := o.use(ctx, name, func() error { return o.build(ctx, name, scratch, today, progress) }); err != nil {
 		return "", err
 	}
 	if known != "" {
@@ -92,8 +92,9 @@ func Template(ctx context.Context, pg *postgres.Server, migrate func(ctx context
 	return name, nil
 }
 
-// use holds a template for as long as this process lives, and reports whether it is there.
-func (o *owner) use(ctx context.Context, name string) (there bool, err error) {
+// use holds a template for as long as this process lives, and reports whether it is there. One
+// that isn't is built first, while other processes wait, unless build is nil.
+func (o *owner) use(ctx context.Context, name string, build func() error) (there bool, err error) {
 	lock, err := o.lockTemplate(ctx, name)
 	if err != nil {
 		return false, err
@@ -102,43 +103,35 @@ func (o *owner) use(ctx context.Context, name string) (there bool, err error) {
 	if err := o.hold(ctx, name); err != nil {
 		return false, err
 	}
-	if there, err = o.exists(ctx, name); there && err == nil {
-		err = o.used(ctx, name)
-	}
-	return there, err
-}
-
-// build makes the template out of the migrated scratch database, unless it is there.
-func (o *owner) build(ctx context.Context, name, scratch, today string, progress func(string)) error {
-	lock, err := o.lockTemplate(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer lock.release()
-	if err := o.hold(ctx, name); err != nil {
-		return err
-	}
-	there, err := o.exists(ctx, name)
-	if err != nil {
-		return err
+	there, err = o.exists(ctx, name)
+	if err != nil || !there && build == nil {
+		return false, err
 	}
 	if !there {
-		if progress != nil {
-			progress("filling a database with 20,000 events and 100,000 orders (once for each schema, a few seconds)")
-		}
-		if err := fill(ctx, o.pg.URL(scratch), today); err != nil {
-			return err
-		}
-		// The name appears with the data complete: a killed process leaves no half template.
-		if _, err := o.db.ExecContext(ctx, "ALTER DATABASE "+scratch+" RENAME TO "+name); err != nil {
-			return fmt.Errorf("name the seeded template %s: %w", name, err)
+		if err := build(); err != nil {
+			return false, err
 		}
 	}
 	if err := o.used(ctx, name); err != nil {
-		return err
+		return false, err
 	}
 	if !there {
-		return o.forget(ctx)
+		return true, o.forget(ctx)
+	}
+	return true, nil
+}
+
+// build makes the template out of the migrated scratch database.
+func (o *owner) build(ctx context.Context, name, scratch, today string, progress func(string)) error {
+	if progress != nil {
+		progress("filling a database with 20,000 events and 100,000 orders (once for each schema, a few seconds)")
+	}
+	if err := fill(ctx, o.pg.URL(scratch), today); err != nil {
+		return err
+	}
+	// The name appears with the data complete: a killed process leaves no half template.
+	if _, err := o.db.ExecContext(ctx, "ALTER DATABASE "+scratch+" RENAME TO "+name); err != nil {
+		return fmt.Errorf("name the seeded template %s: %w", name, err)
 	}
 	return nil
 }

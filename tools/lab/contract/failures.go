@@ -23,7 +23,7 @@ func FailuresAreNotAnswers(t *testing.T) {
 	app := lab.Start(t)
 	buyer, organiser := newcomer(t, app), app.LogIn(lab.Organiser)
 	app.Do(lab.OrderOf(lab.OnSale, 1).As(buyer)).Expect(http.StatusCreated, "Selling tickets is what this API is for.")
-	before := seats(t, app)
+	before := Seats(t, app)
 	for _, q := range questions(t, app, buyer, organiser) {
 		if app.Do(q.ask(0)).Status >= http.StatusBadRequest {
 			continue // a later task is to build it
@@ -32,7 +32,7 @@ func FailuresAreNotAnswers(t *testing.T) {
 		}
 	}
 	// Each order that was broken off has taken its tickets and is there, or neither.
-	now := seats(t, app)
+	now := Seats(t, app)
 	lab.Require(t, now == before, lab.Finding{
 		Measured: fmt.Sprintf("orders lost their connection before each of their statements; what was sold and what remains were %d tickets together, and are %d", before, now),
 		Expected: "the same sum: what is ordered is taken from what remains, or neither happens",
@@ -184,8 +184,8 @@ func questions(t *testing.T, app *lab.App, buyer, organiser string) []*question 
 	}
 }
 
-// seats are all tickets that were sold, and all that remain, past the API.
-func seats(t *testing.T, app *lab.App) (n int) {
+// Seats are all tickets that were sold, and all that remain, past the API.
+func Seats(t *testing.T, app *lab.App) (n int) {
 	t.Helper()
 	require.NoError(t, app.DB().QueryRow(`SELECT (SELECT sum(remaining) FROM events) + (SELECT sum(quantity) FROM orders)`).Scan(&n))
 	return n
